@@ -1,0 +1,587 @@
+"""The only wiring: opens everything, and closes it on the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pydantic import SecretStr
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from bot.db.migrate import migrate, revision
+from bot.db.models import DeliveryRow
+from bot.db.session import BooksGone, Database, is_away, reason_of
+from bot.db.vault import SealBroken, Vault, key_from_file, read_key
+from bot.domain.clock import Clock
+from bot.domain.customers import ShopInfo
+from bot.domain.errors import BadMarkup, StartRefused
+from bot.domain.markup import Rule, parse_rule
+from bot.domain.notices import Trouble
+from bot.domain.orders import CustomerId, OrderId
+from bot.every import every
+from bot.jobs import Jobs
+from bot.services.audit import Audit
+from bot.services.backups import Backups
+from bot.services.catalog import Catalog
+from bot.services.customers import Customers
+from bot.services.fulfilment import LOOK, Abandoned, LaneWorker
+from bot.services.lanes import Account, Lane, Lanes, fingerprint
+from bot.services.leases import RENEW, Lease, LeaseLost
+from bot.services.markup import Markup
+from bot.services.orders import Orders
+from bot.services.outbox import Outbox
+from bot.services.requests import Requests
+from bot.services.restores import (
+    Restored,
+    Restores,
+    alone,
+    discard,
+    missing_from,
+    stage,
+    swap,
+)
+from bot.services.shop import ShopDesk
+from bot.services.stops import Stops
+from bot.services.support import Support
+from bot.services.usage import Usages
+from bot.services.wallets import Wallets
+from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from aiogram import Bot, Dispatcher
+
+    from bot.handlers.courier import Courier
+    from bot.handlers.polling import Polling
+
+log = structlog.stdlib.get_logger(__name__)
+
+DRAIN_SECONDS = 20.0
+IDLE_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+"""Between looks at the database file itself."""
+
+
+POSTGRESQL_RESTORE = (
+    "restore puts back a backup of an SQLite file; DATABASE_URL names a PostgreSQL server: "
+    "stop the bot and use pg_restore --clean, with the URL in your own hands"
+)
+POSTGRESQL_BACKUP = (
+    "backup copies an SQLite file; DATABASE_URL names a PostgreSQL server: use pg_dump -Fc there, "
+    "every hour, and keep what it writes and SECRET_KEY in different places off that host"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """Every service of the shop, wired; nothing here knows Telegram."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    outbox: Outbox
+    customers: Customers
+    catalog: Catalog
+    markup: Markup
+    wallets: Wallets
+    requests: Requests
+    orders: Orders
+    usages: Usages
+    support: Support
+    desk: ShopDesk
+    audit: Audit
+    backups: Backups
+    restores: Restores
+    stops: Stops
+    lanes: Lanes
+    lease: Lease
+    jobs: Jobs
+    abandoned: Abandoned
+
+    def parts(self, info: ShopInfo) -> dict[str, Any]:
+        """What handlers may ask for, by name."""
+        names = (
+            "customers", "catalog", "markup", "wallets", "requests",
+            "orders", "usages", "support", "desk",
+        )  # fmt: skip
+        named = {name: getattr(self, name) for name in names}
+        return named | {"clock": self.clock, "shop_info": info}
+
+    def worker(self, lane: Lane) -> LaneWorker:
+        """The worker of one lane."""
+        return LaneWorker(
+            lane,
+            database=self.database,
+            clock=self.clock,
+            catalog=self.catalog,
+            orders=self.orders,
+            wallets=self.wallets,
+            lanes=self.lanes,
+            stops=self.stops,
+            outbox=self.outbox,
+        )
+
+
+def accounts(settings: Settings) -> tuple[Account, ...]:
+    """The upstream accounts that the settings name."""
+    from bot.upstreams.gateproxy import GateProxy
+
+    tokens = [token.get_secret_value() for token in settings.gateproxy_tokens]
+    return tuple(
+        Account(GateProxy(token, base_url=settings.gateproxy_url), fingerprint(token))
+        for token in tokens
+    )
+
+
+@asynccontextmanager
+async def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    upstream_accounts: Sequence[Account] = (),
+    may_migrate: bool = False,
+) -> AsyncIterator[Shop]:
+    """Open the database and wire the shop; raises `StartRefused` with one clear line."""
+    clock = clock or Clock()
+    default_rule = default_markup(settings)
+    database = Database(settings.database_url.get_secret_value())
+    async with AsyncExitStack() as exits:
+        exits.push_async_callback(database.close)
+        for account in upstream_accounts:
+            exits.push_async_callback(account.upstream.close)
+        await _prepare(database, may_migrate=may_migrate)
+        ring, vault = await _vault(settings, database)
+        owners = frozenset(map(CustomerId, settings.admin_ids))
+        outbox = Outbox(database, clock, owners)
+        customers = Customers(database, clock, outbox)
+        stops = Stops(clock)
+        requests = Requests(database, clock)
+        catalog = Catalog(
+            database, clock, default_rule=default_rule, usdt_is_usd=settings.usdt_is_usd
+        )
+        lanes = Lanes(database, clock, outbox, stops, catalog, upstream_accounts)
+        wallets = Wallets(database, clock, outbox, requests, stops)
+        orders = Orders(database, clock, vault, catalog, wallets, outbox, requests, stops, lanes)
+        audit = Audit(database, clock, outbox, stops)
+        lease = Lease(database, clock)
+        backups = Backups(
+            database, clock, outbox, stops, ring, backup_folder(settings, database),
+            to_owners=settings.backup_to_owners,
+        )  # fmt: skip
+        abandoned = Abandoned(database, clock, lanes, orders, outbox)
+        jobs = Jobs(
+            clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
+            orders=orders, abandoned=abandoned, audit=audit, outbox=outbox,
+            heartbeat=data_folder(database) / "heartbeat",
+        )  # fmt: skip
+        await catalog.load()
+        yield Shop(
+            settings=settings,
+            database=database,
+            clock=clock,
+            outbox=outbox,
+            customers=customers,
+            catalog=catalog,
+            markup=Markup(database, clock, catalog, requests, outbox),
+            wallets=wallets,
+            requests=requests,
+            orders=orders,
+            usages=Usages(database, clock, catalog, lanes),
+            support=Support(database, customers, outbox),
+            desk=ShopDesk(database, clock, catalog, lanes, stops, audit, backups),
+            audit=audit,
+            backups=backups,
+            restores=Restores(database, audit, outbox, stops, orders),
+            stops=stops,
+            lanes=lanes,
+            lease=lease,
+            jobs=jobs,
+            abandoned=abandoned,
+        )
+
+
+async def run(settings: Settings) -> None:
+    """Sell until SIGTERM or SIGINT; then let what runs come to its end, for up to 20 seconds.
+
+    A second process on the same database waits until this one is gone.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    for warning in settings.warnings():
+        log.warning(warning)
+    async with build(settings, upstream_accounts=accounts(settings), may_migrate=True) as shop:
+        # Imported this late because it takes seconds; the database was checked meanwhile.
+        from bot.handlers.introduction import introduce
+        from bot.i18n import LANGUAGES, texts
+
+        for language in LANGUAGES:
+            texts(language)
+
+        async with _bot(settings) as bot:
+            username = await _username(bot, stop)
+            if username is None:
+                return
+            await introduce(bot, settings.admin_ids)
+            # A full collection of all that was imported would stop everything for 160 ms.
+            gc.collect()
+            gc.freeze()
+            info = ShopInfo(settings.support.removeprefix("@") or None, username)
+            await _take_turns(shop, bot, info, stop)
+    log.info("the shop is closed")
+
+
+async def restore(settings: Settings, backup: Path, *, clock: Clock | None = None) -> Restored:
+    """Put a backup in the place of the SQLite database, whole or not at all.
+
+    Everything that can go wrong is tried on a file beside it first: opening, checking, migrating,
+    auditing. Raises `StartRefused`, and then nothing was changed. The shop stays stopped until
+    an owner has looked at what happened after the backup was made.
+    """
+    clock = clock or Clock()
+    database = Database(settings.database_url.get_secret_value())
+    if not database.is_sqlite:
+        raise StartRefused(POSTGRESQL_RESTORE)
+    ring = _ring(settings, database, may_make=False)
+    heartbeat = data_folder(database) / "heartbeat"
+    staged: Path | None = None
+    try:
+        async with alone(database, clock, heartbeat) as lease:
+            staged, about = await stage(database.file, backup, ring)
+            url = database.url.set(database=str(staged)).render_as_string(hide_password=False)
+            inside = settings.model_copy(update={"database_url": SecretStr(url)})
+            async with build(inside, clock=clock, may_migrate=True) as shop:
+                missing = None
+                if lease is not None:
+                    missing = await asyncio.to_thread(missing_from, staged, database.file)
+                set_aside = await shop.restores.open(about, missing)
+            put_away = await swap(database, staged, lease, clock.now())
+    finally:
+        if staged is not None:
+            await asyncio.to_thread(discard, staged)
+        await database.close()
+    return Restored(about, put_away, missing, set_aside)
+
+
+async def _take_turns(shop: Shop, bot: Bot, info: ShopInfo, stop: asyncio.Event) -> None:
+    """Work while this process holds the lease, and wait while another one does."""
+    is_idle = is_silent = False
+    while not stop.is_set():
+        try:
+            is_taken = await shop.lease.take()
+        except Exception as error:
+            _refuse_lost(shop)
+            if not is_away(error):
+                raise
+            if not is_silent:
+                is_silent = True
+                log.warning("the database takes no writes: waiting", error=_reason(error))
+            await wait(stop, IDLE_SECONDS)
+            continue
+        is_silent = False
+        if is_taken:
+            is_idle = False
+            log.info("the shop is open", bot=f"@{info.bot_username}")
+            await _work(shop, bot, info, stop)
+        elif not is_idle:
+            is_idle = True
+            log.info("another process works: waiting for it to be gone")
+        _refuse_lost(shop)
+        await shop.jobs.beat()
+        await wait(stop, IDLE_SECONDS)
+
+
+async def _work(shop: Shop, bot: Bot, info: ShopInfo, stop: asyncio.Event) -> None:
+    """Everything that runs while this process holds the lease."""
+    await shop.catalog.load()
+    # Before the first look at the price list, which is read through a lane.
+    await shop.lanes.open()
+    # Before the first tap is handled: wrong books must not get worse.
+    await shop.jobs.audit()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            telegram = telegram_side(shop, bot, info, tasks)
+            shop.jobs.polled_at = lambda: telegram.polling.turned_at
+            workers = Workers(shop, tasks)
+            started = [
+                tasks.create_task(telegram.polling.run()),
+                tasks.create_task(telegram.courier.run()),
+                tasks.create_task(workers.run()),
+                tasks.create_task(_renew(shop.lease)),
+                tasks.create_task(_watch(shop)),
+                *(
+                    tasks.create_task(every(job.seconds, job.run, name=job.name))
+                    for job in shop.jobs.all()
+                ),
+            ]
+            await stop.wait()
+            log.info("closing: what runs comes to its end first")
+            try:
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    # The courier last: it sends what the others' last steps left behind.
+                    await asyncio.gather(telegram.polling.stop(), workers.stop())
+                    await telegram.courier.stop()
+            except TimeoutError:
+                log.warning("closing although something still runs")
+            for task in started:
+                task.cancel()
+            workers.cancel()
+    except BaseExceptionGroup as group:
+        await _ended(group)
+    else:
+        await shop.lease.give_up()
+    finally:
+        shop.jobs.polled_at = None
+
+
+async def _ended(group: BaseExceptionGroup[BaseException]) -> None:
+    """One clear reason out of a group; a lost lease only means that another process works."""
+    refused = group.subgroup(StartRefused)
+    if refused is not None:
+        raise StartRefused(str(_first(refused))) from None
+    lost, rest = group.split(LeaseLost)
+    if rest is not None:
+        failed = _first(rest)
+        if isinstance(failed, BooksGone):
+            raise StartRefused(str(failed))
+        if isinstance(failed, DBAPIError):
+            raise StartRefused(f"DATABASE_URL: the database failed ({reason_of(failed)})")
+        raise rest
+    log.warning("the lease is lost: another process works now", reason=str(lost))
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramSide:
+    """What reads from Telegram and what writes to it."""
+
+    dispatcher: Dispatcher
+    polling: Polling
+    courier: Courier
+
+
+def telegram_side(shop: Shop, bot: Bot, info: ShopInfo, tasks: asyncio.TaskGroup) -> TelegramSide:
+    """Wire handlers, drawing and notices over one bot; their tasks live in `tasks`."""
+    from aiogram import Dispatcher
+
+    from bot.handlers import routes
+    from bot.handlers.courier import Courier
+    from bot.handlers.polling import Polling
+    from bot.handlers.render import Renderer
+
+    dispatcher = Dispatcher(disable_fsm=True)
+    dispatcher.include_router(routes(shop.clock))
+    dispatcher.workflow_data.update(shop.parts(info))
+    renderer = Renderer(bot, orders=shop.orders)
+    conflict = Trouble("second_poller")
+    polling = Polling(
+        bot,
+        dispatcher,
+        renderer,
+        tasks,
+        shop.clock,
+        on_conflict=lambda: shop.outbox.alarm(conflict, dedupe=conflict.code),
+    )
+    courier = Courier(
+        shop.outbox,
+        renderer,
+        tasks,
+        shop.clock,
+        orders=shop.orders,
+        customers=shop.customers,
+        catalog=shop.catalog,
+        markup=shop.markup,
+        usages=shop.usages,
+    )
+    return TelegramSide(dispatcher, polling, courier)
+
+
+@asynccontextmanager
+async def _bot(settings: Settings) -> AsyncIterator[Bot]:
+    from aiogram import Bot
+    from aiogram.client.default import DefaultBotProperties
+    from aiogram.client.session.aiohttp import AiohttpSession
+    from aiogram.client.telegram import TelegramAPIServer
+
+    session = AiohttpSession(api=TelegramAPIServer.from_base(settings.telegram_api_url))
+    plain = DefaultBotProperties(parse_mode="HTML", link_preview_is_disabled=True)
+    bot = Bot(settings.bot_token.get_secret_value(), session, default=plain)
+    try:
+        yield bot
+    finally:
+        await session.close()
+
+
+async def _username(bot: Bot, stop: asyncio.Event) -> str | None:
+    """The bot's name, asked until Telegram answers; None when told to stop meanwhile."""
+    from aiogram.exceptions import AiogramError, TelegramNotFound, TelegramUnauthorizedError
+
+    while not stop.is_set():
+        try:
+            # Asked through the bot, which then remembers it for commands that name the bot.
+            return (await bot.me()).username or ""
+        except (TelegramUnauthorizedError, TelegramNotFound):
+            raise StartRefused("BOT_TOKEN: Telegram does not know this token") from None
+        except AiogramError as error:
+            # The class alone: the text of a network error may hold the token.
+            log.warning("TELEGRAM_API_URL: no answer, trying again", error=type(error).__name__)
+            await wait(stop, 3)
+    return None
+
+
+class Workers:
+    """One task for each lane, started as soon as the lane is open."""
+
+    def __init__(self, shop: Shop, tasks: asyncio.TaskGroup) -> None:
+        self._shop = shop
+        self._tasks = tasks
+        self._workers: dict[int, LaneWorker] = {}
+        self._running: list[asyncio.Task[Any]] = []
+
+    async def run(self) -> None:
+        """Open lanes until every account has one, and start their workers."""
+        is_open = is_late = False
+        while not is_open:
+            is_open = await self._shop.lanes.open()
+            for lane in self._shop.lanes:
+                if lane.id not in self._workers:
+                    worker = self._workers[lane.id] = self._shop.worker(lane)
+                    if is_late:
+                        await self._shop.jobs.refresh_catalog()
+                    self._running.append(
+                        self._tasks.create_task(
+                            every(LOOK, worker.drain, name=f"lane {lane.id}", sleep=worker.pause)
+                        )
+                    )
+            if not is_open:
+                is_late = True
+                await asyncio.sleep(LOOK * 10)
+
+    async def stop(self) -> None:
+        """Let each worker finish the step it is in."""
+        await asyncio.gather(*(worker.stop() for worker in self._workers.values()))
+
+    def cancel(self) -> None:
+        """End the tasks."""
+        for task in self._running:
+            task.cancel()
+
+
+async def _renew(lease: Lease) -> None:
+    """Keep the lease for as long as the database answers, and ask again when it does not.
+
+    Nothing can be claimed, sold or sent twice meanwhile: all of that is written down first.
+    """
+    is_silent = False
+    while True:
+        await asyncio.sleep(RENEW)
+        try:
+            await lease.renew()
+        except Exception as error:
+            if not is_away(error):
+                raise
+            if not is_silent:
+                log.warning("the lease cannot be renewed: trying again", error=_reason(error))
+            is_silent = True
+        else:
+            is_silent = False
+
+
+async def _watch(shop: Shop) -> None:
+    """End the process once its database is damaged, deleted or replaced."""
+    while True:
+        _refuse_lost(shop)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _refuse_lost(shop: Shop) -> None:
+    if shop.database.lost is not None:
+        raise StartRefused(shop.database.lost)
+
+
+def _reason(error: Exception) -> str:
+    return reason_of(error) if isinstance(error, DBAPIError) else type(error).__name__
+
+
+async def wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, at most so long."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+def default_markup(settings: Settings) -> Rule:
+    """The setting `MARKUP` as a rule; raises `StartRefused`."""
+    try:
+        return parse_rule(settings.markup)
+    except BadMarkup:
+        raise StartRefused(
+            "MARKUP is not a markup: write for example 20%, +0.50 or 15% +0.20 min 0.30"
+        ) from None
+
+
+def data_folder(database: Database) -> Path:
+    """Where the shop keeps files: beside the SQLite file, else `data`."""
+    if database.is_sqlite:
+        return Path(str(database.url.database)).parent
+    return Path("data")
+
+
+def backup_folder(settings: Settings, database: Database) -> Path:
+    """Where backups go."""
+    return Path(settings.backup_dir) if settings.backup_dir else data_folder(database) / "backups"
+
+
+async def _prepare(database: Database, *, may_migrate: bool) -> None:
+    if may_migrate:
+        await migrate(database)
+        return
+    found, wanted = await revision(database)
+    if found is None:
+        raise StartRefused("DATABASE_URL: this database holds no shop yet; start the bot once")
+    if found != wanted:
+        raise StartRefused(
+            f"DATABASE_URL: the schema is {found}, this version needs {wanted}; start the bot once"
+        )
+
+
+def _ring(settings: Settings, database: Database, *, may_make: bool) -> list[bytes]:
+    """The keys of the settings, or the one kept beside the database."""
+    if settings.secret_key:
+        return [read_key(key.get_secret_value()) for key in settings.secret_key]
+    return [key_from_file(data_folder(database) / "secret.key", may_make=may_make)]
+
+
+async def _vault(settings: Settings, database: Database) -> tuple[list[bytes], Vault]:
+    async with database.read() as reader:
+        newest = (
+            await reader.execute(
+                select(DeliveryRow.order_id, DeliveryRow.sealed)
+                .order_by(DeliveryRow.order_id.desc())
+                .limit(1)
+            )
+        ).one_or_none()
+    ring = _ring(settings, database, may_make=newest is None)
+    vault = Vault(ring)
+    if newest is not None:
+        try:
+            vault.open(OrderId(newest.order_id), newest.sealed)
+        except SealBroken:
+            raise StartRefused(
+                "SECRET_KEY: the key is lost: stored credentials were sealed with another one"
+            ) from None
+    return ring, vault

@@ -1,0 +1,256 @@
+"""Every button's payload: the bot's private wire format.
+
+The order of fields is part of the format: buttons live for ever in people's chats. A changed
+payload gets a new prefix. A payload is a claim: clients can send anything, so a handler compares
+it and believes nothing in it. At most 64 bytes, and one less for the `+` of kept messages.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aiogram.filters.callback_data import CallbackData
+from pydantic import Field
+
+KEPT = "+"
+"""Stands before the payload of a button on a kept message: its answer is a new message."""
+
+Number = Annotated[int, Field(ge=0, le=2**53)]
+"""An id, a price or a cursor; no larger one was drawn by us, or fits a database."""
+
+
+# Shop
+
+
+class Home(CallbackData, prefix="home"):
+    """The first screen."""
+
+
+class Browse(CallbackData, prefix="browse"):
+    """The list of providers."""
+
+    page: Number = 0
+
+
+class ShowProvider(CallbackData, prefix="prov"):
+    """The plans of a provider."""
+
+    provider: Number
+    page: Number
+
+
+class ShowPlan(CallbackData, prefix="plan"):
+    """The confirm screen of a plan; `again`: one more of what was just bought."""
+
+    plan: Number
+    again: bool
+
+
+class Buy(CallbackData, prefix="buy"):
+    """Spend money: one intent, at most one order."""
+
+    plan: Number
+    micros: Number  # the price the customer saw, to compare
+    intent: str  # 64 random bits, drawn with the confirm screen
+    again: bool
+
+
+class Help(CallbackData, prefix="help"):
+    """How the shop works, and how to reach its owner."""
+
+
+class AskOwner(CallbackData, prefix="ask"):
+    """The next typed text goes to the owners."""
+
+
+class Languages(CallbackData, prefix="langs"):
+    """The list of languages."""
+
+
+class SetLanguage(CallbackData, prefix="lang"):
+    """Speak this language from now on."""
+
+    code: str
+
+
+# Orders
+
+
+class MyOrders(CallbackData, prefix="orders"):
+    """My orders older than `before`; 0 is the newest page."""
+
+    before: Number
+
+
+class ShowOrder(CallbackData, prefix="order"):
+    """One of my orders."""
+
+    order: Number
+
+
+class ShowCredentials(CallbackData, prefix="creds"):
+    """The credentials of my order, in a message of their own; many come in parts, from 0."""
+
+    order: Number
+    part: Number = 0
+
+
+class ShowCode(CallbackData, prefix="code"):
+    """The redeem code of my order, after the warning; many come in parts, from 0."""
+
+    order: Number
+    part: Number = 0
+
+
+class Cancel(CallbackData, prefix="cancel"):
+    """Leave the line."""
+
+    order: Number
+
+
+class Complain(CallbackData, prefix="wrong"):
+    """Something is wrong: tell the owners."""
+
+    order: Number
+
+
+class UsageMenu(CallbackData, prefix="usages"):
+    """Pick an order, or type a username, to see its traffic."""
+
+    before: Number
+
+
+class CheckUsage(CallbackData, prefix="usage"):
+    """The traffic of my order."""
+
+    order: Number
+
+
+class UsageProviders(CallbackData, prefix="uprov"):
+    """Pick the provider of a username to type."""
+
+    page: Number = 0
+
+
+class TypeUsername(CallbackData, prefix="uname"):
+    """The next typed text is a proxy username of this provider."""
+
+    provider: Number
+
+
+# Wallet
+
+
+class ShowBalance(CallbackData, prefix="wallet"):
+    """Available and held money, and postings older than `before`; 0 is the newest page."""
+
+    before: Number
+
+
+# Owner
+
+
+class Shop(CallbackData, prefix="shop"):
+    """The owner's first screen."""
+
+
+class SaleNotices(CallbackData, prefix="sales"):
+    """Switch my notice for each sale."""
+
+    on: bool
+
+
+class Resume(CallbackData, prefix="resume"):
+    """End the stop of the shop, if a new audit is green."""
+
+
+class AuditNow(CallbackData, prefix="audit"):
+    """Audit the books now."""
+
+
+class TopUpFor(CallbackData, prefix="topfor"):
+    """The next typed text is the amount for this customer."""
+
+    customer: Number
+
+
+class Confirm(CallbackData, prefix="confirm"):
+    """Do what the preview shows, once."""
+
+    request: Number
+
+
+class Drop(CallbackData, prefix="drop"):
+    """Forget the preview."""
+
+    request: Number
+
+
+class ShowMarkup(CallbackData, prefix="markup"):
+    """Rules and sample prices."""
+
+
+class MarkupHistory(CallbackData, prefix="mhist"):
+    """Who changed which rule when; entries older than `before`, 0 is the newest page."""
+
+    before: Number
+
+
+class RollBack(CallbackData, prefix="mback"):
+    """Preview the rule as it was before this change."""
+
+    change: Number
+
+
+class Inbox(CallbackData, prefix="inbox"):
+    """Orders that need a person."""
+
+
+class OwnerOrder(CallbackData, prefix="oorder"):
+    """An order's whole history."""
+
+    order: Number
+
+
+class ShowStrays(CallbackData, prefix="bind"):
+    """Upstream orders that this order under review may be bound to."""
+
+    order: Number
+
+
+class Bind(CallbackData, prefix="bindto"):
+    """This upstream order is that order's."""
+
+    order: Number
+    upstream_order: Number
+
+
+class HandOver(CallbackData, prefix="byhand"):
+    """The next typed text holds the credentials of this order."""
+
+    order: Number
+
+
+class GiveBack(CallbackData, prefix="giveback"):
+    """Release the hold of an order under review; asks once before it does."""
+
+    order: Number
+    sure: bool
+
+
+class KeepWaiting(CallbackData, prefix="wait"):
+    """Let the lane look for this order again."""
+
+    order: Number
+
+
+class RefundFor(CallbackData, prefix="refund"):
+    """The next typed text is the reason for refunding this delivered order."""
+
+    order: Number
+
+
+class Reply(CallbackData, prefix="reply"):
+    """The next typed text goes to this customer."""
+
+    customer: Number

@@ -1,0 +1,132 @@
+"""The `check` command: one list of what works and what does not."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from bot.app import accounts, default_markup
+from bot.db.migrate import revision
+from bot.db.session import Database
+from bot.domain.errors import StartRefused, UpstreamError
+from bot.settings import Settings
+from bot.upstreams.http import TelegramProbe
+
+WAIT_FOR_START = 60
+CLOCK_MAY_DIFFER = timedelta(seconds=30)
+
+
+async def check(settings: Settings) -> int:
+    """Print one line for each thing the bot needs; 0 when it can sell, else 1.
+
+    With a token and an empty `ADMIN_IDS` it waits a minute for somebody to write to the bot and
+    prints the line to paste. It grants nothing and changes nothing.
+    """
+    report = _Report()
+    for problem in settings.needed_for_run():
+        report.bad(problem)
+    for warning in settings.warnings():
+        report.note(warning)
+    try:
+        report.good(f"MARKUP: {default_markup(settings)}")
+    except StartRefused as refused:
+        report.bad(str(refused))
+    await _database(settings, report)
+    await _upstreams(settings, report)
+    if settings.bot_token.get_secret_value():
+        await _telegram(settings, report)
+    print("check: the bot can sell" if report.is_good else "check: the bot cannot sell yet")
+    return 0 if report.is_good else 1
+
+
+class _Report:
+    def __init__(self) -> None:
+        self.is_good = True
+
+    def good(self, line: str) -> None:
+        print(f"ok       {line}")
+
+    def note(self, line: str) -> None:
+        print(f"note     {line}")
+
+    def bad(self, line: str) -> None:
+        self.is_good = False
+        print(f"PROBLEM  {line}")
+
+
+async def _database(settings: Settings, report: _Report) -> None:
+    try:
+        database = Database(settings.database_url.get_secret_value())
+        if database.is_sqlite and not database.file.exists():
+            report.note("DATABASE_URL: no file there yet; `run` will make it")
+            return
+        try:
+            await database.ready()
+            found, wanted = await revision(database)
+        finally:
+            await database.close()
+    except StartRefused as refused:
+        report.bad(str(refused))
+        return
+    if found == wanted:
+        report.good(f"DATABASE_URL: opens, its schema is {wanted}")
+    elif found is None:
+        report.note("DATABASE_URL: opens and is empty; `run` will make the tables")
+    else:
+        report.note(f"DATABASE_URL: opens; `run` will bring its schema from {found} to {wanted}")
+
+
+async def _upstreams(settings: Settings, report: _Report) -> None:
+    for number, account in enumerate(accounts(settings), start=1):
+        upstream, name = account.upstream, f"GATEPROXY_TOKENS: token {number}"
+        try:
+            balance = None if upstream.balance is None else await upstream.balance.read()
+            lists = await upstream.plans()
+        except UpstreamError as error:
+            report.bad(f"{name} does not work: {error.code}")
+        else:
+            plans = [priced for one in lists if one.is_active for priced in one.plans or ()]
+            sold = {"USD", "USDT"} if settings.usdt_is_usd else {"USD"}
+            hidden = sum(priced.cost.currency not in sold for priced in plans)
+            report.good(f"{name} works: balance {balance}, {len(plans)} plans")
+            if hidden:
+                report.note(f"USDT_IS_USD: {hidden} plans are not sold because of their currency")
+        finally:
+            await upstream.close()
+
+
+async def _telegram(settings: Settings, report: _Report) -> None:
+    probe = TelegramProbe(settings.telegram_api_url, settings.bot_token.get_secret_value())
+    try:
+        name, date = await probe.me()
+        report.good(f"BOT_TOKEN: works, the bot is @{name}")
+        _clock(date, report)
+        if not settings.admin_ids:
+            await _who(probe, name)
+    except UpstreamError as error:
+        report.bad(f"BOT_TOKEN: Telegram does not answer to it: {error.code}")
+    finally:
+        await probe.close()
+
+
+def _clock(date: str | None, report: _Report) -> None:
+    if date is None:
+        return
+    apart = abs(datetime.now(UTC) - parsedate_to_datetime(date))
+    if apart > CLOCK_MAY_DIFFER:
+        report.note(f"the clock of this machine is {int(apart.total_seconds())} s off")
+    else:
+        report.good("the clock agrees with Telegram's")
+
+
+async def _who(probe: TelegramProbe, name: str) -> None:
+    print(f"Send /start to @{name} now; waiting {WAIT_FOR_START} s for it …", flush=True)
+    try:
+        async with asyncio.timeout(WAIT_FOR_START):
+            while (who := await probe.somebody()) is None:
+                pass
+    except TimeoutError:
+        print("Nobody wrote. Run check again when you are ready.")
+        return
+    print(f"{who.name} wrote. If that was you, put this line into .env:\nADMIN_IDS={who.id}")

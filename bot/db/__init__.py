@@ -1,0 +1,1 @@
+"""The local database: tables, engines and the vault for credentials."""

@@ -1,0 +1,1 @@
+"""The shop without Telegram and without upstreams, on one machine."""

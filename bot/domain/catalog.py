@@ -1,0 +1,80 @@
+"""What is on sale: providers, plans and offers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from bot.domain.money import Money
+
+ProviderId = NewType("ProviderId", int)
+PlanId = NewType("PlanId", int)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageByApi:
+    """The upstream tells the traffic of an order."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageByBot:
+    """The provider tells it in a Telegram bot of its own."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageUnknown:
+    """Nobody tells it."""
+
+
+UsageCheck = UsageByApi | UsageByBot | UsageUnknown
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The brand a customer picks; `code` is the upstream's word for it."""
+
+    id: ProviderId
+    upstream: str
+    code: str
+    name: str
+    usage: UsageCheck
+    is_code: bool = False
+    """Sells a code to redeem instead of a proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One thing an upstream sells. `code` is opaque and is sent back exactly as it came."""
+
+    id: PlanId
+    provider: Provider
+    code: str
+    title: str
+    cost: Money
+    size: int | None
+    """Bytes, for sorting only; None where the title does not say."""
+    read_at: datetime
+    """When the upstream last named this cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A plan at today's price per piece.
+
+    `is_stale`: shown, but not sold until its cost is read again or its account can buy.
+    """
+
+    plan: Plan
+    price: Money
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A provider with what it offers, smallest first."""
+
+    provider: Provider
+    offers: tuple[Offer, ...]

@@ -1,0 +1,240 @@
+"""Orders: their states, the legal moves between them, and what a customer gets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from urllib.parse import quote, unquote
+
+from bot.domain.catalog import PlanId, ProviderId
+from bot.domain.errors import BadCredentials
+from bot.domain.money import Money
+
+CustomerId = NewType("CustomerId", int)
+OrderId = NewType("OrderId", int)
+LaneId = NewType("LaneId", int)
+
+_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.IGNORECASE | re.ASCII)
+_SCHEMES = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"}
+
+
+class OrderState(StrEnum):
+    """Where an order stands; who moves it on is in the README."""
+
+    RESERVED = "reserved"
+    PLACING = "placing"
+    PREPARING = "preparing"
+    IN_DOUBT = "in_doubt"
+    REVIEW = "review"
+    DELIVERED = "delivered"
+    RELEASED = "released"
+    REFUNDED = "refunded"
+
+
+_S = OrderState
+
+# reserved ──▶ placing ──▶ delivered ──▶ refunded
+#    │ ▲         │  │ └──▶ preparing ──▶ delivered, review
+#    │ └─ busy ──┘  └────▶ in_doubt ───▶ delivered, preparing, released, review
+#    └─▶ released                        review ──▶ delivered, preparing, released, in_doubt
+MOVES: Mapping[OrderState, frozenset[OrderState]] = {
+    _S.RESERVED: frozenset({_S.PLACING, _S.RELEASED}),
+    _S.PLACING: frozenset({_S.RESERVED, _S.DELIVERED, _S.PREPARING, _S.RELEASED, _S.IN_DOUBT}),
+    _S.PREPARING: frozenset({_S.DELIVERED, _S.REVIEW}),
+    _S.IN_DOUBT: frozenset({_S.DELIVERED, _S.PREPARING, _S.RELEASED, _S.REVIEW}),
+    _S.REVIEW: frozenset({_S.DELIVERED, _S.PREPARING, _S.RELEASED, _S.IN_DOUBT}),
+    _S.DELIVERED: frozenset({_S.REFUNDED}),
+    _S.RELEASED: frozenset(),
+    _S.REFUNDED: frozenset(),
+}
+"""The only moves there are; every change of a state is a compare-and-set derived from this."""
+
+OPEN = frozenset(state for state in OrderState if MOVES[state] and state is not _S.DELIVERED)
+"""States in which the price is held."""
+
+
+def sources(target: OrderState) -> frozenset[OrderState]:
+    """The states from which `target` may be reached."""
+    return frozenset(state for state, targets in MOVES.items() if target in targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """One proxy, exactly as the upstream delivered it."""
+
+    host: str
+    port: int
+    username: str = field(repr=False)
+    password: str = field(repr=False)
+    protocol: str = "HTTP"
+
+    @property
+    def line(self) -> str:
+        """`host:port:user:pass`."""
+        return f"{self.host}:{self.port}:{self.username}:{self.password}"
+
+    @property
+    def url(self) -> str:
+        """`protocol://user:pass@host:port`, user and password percent-encoded."""
+        scheme = "socks5" if "SOCKS" in self.protocol.upper() else "http"
+        user, password = quote(self.username, safe=""), quote(self.password, safe="")
+        return f"{scheme}://{user}:{password}@{self.host}:{self.port}"
+
+    @property
+    def curl(self) -> str:
+        """A command line that shows the exit address."""
+        scheme = "socks5h" if "SOCKS" in self.protocol.upper() else "http"
+        # Single quotes, because user names hold `;`; a quote inside ends, escapes and reopens.
+        user = f"{self.username}:{self.password}".replace("'", "'\\''")
+        return f"curl -x {scheme}://{self.host}:{self.port} -U '{user}' https://api.ipify.org"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a proxy order delivers: one proxy or many."""
+
+    proxies: tuple[Proxy, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemCode:
+    """What a CD key order delivers: text to redeem, once."""
+
+    codes: tuple[str, ...] = field(repr=False)
+
+
+Delivery = Credentials | RedeemCode
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a Buy button says: nothing in it is believed, all of it is compared."""
+
+    plan: PlanId
+    price: Money
+    intent: str
+    again: bool = False
+    """The customer has seen that the same plan was ordered a moment ago, and wants one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An intent that the shop accepted."""
+
+    id: OrderId
+    customer: CustomerId
+    plan: PlanId
+    provider: ProviderId
+    provider_name: str
+    title: str
+    is_code: bool
+    quantity: int
+    price: Money
+    cost: Money
+    state: OrderState
+    accepted_at: datetime
+    moved_at: datetime
+    reason: str | None
+    """Why it was released or is under review: a code, put into words by screens."""
+    upstream_order_id: str | None
+    shown_at: datetime | None
+    """When a redeem code was first shown to its customer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An order's place among those waiting on its lane; the next to be placed has place 1."""
+
+    order: Order
+    place: int | None
+    can_cancel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """A page of a customer's orders, newest first; `older` is the cursor of the next page."""
+
+    orders: tuple[Order, ...]
+    older: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step of an order's history."""
+
+    at: datetime
+    source: OrderState | None
+    target: OrderState
+    actor: str
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One request to place an order, and what came of it; masked, so owners may read it."""
+
+    number: int
+    sent_at: datetime
+    ended_at: datetime | None
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamOrder:
+    """A row of the upstream's list that no order of ours is bound to yet."""
+
+    id: int
+    reference: str
+    provider: str | None
+    plan: str | None
+    seen_at: datetime
+
+
+def parse_proxies(pasted: str) -> Credentials:
+    """Read lines of `host:port:user:pass`, `user:pass:host:port`, `user:pass@host:port` or URLs.
+
+    Raises `BadCredentials` with the number of the first line that is none of these.
+    """
+    lines = [(line.strip(), at) for at, line in enumerate(pasted.splitlines(), 1) if line.strip()]
+    if not lines:
+        raise BadCredentials(1)
+    return Credentials(tuple(_proxy(line, number) for line, number in lines))
+
+
+def _proxy(line: str, number: int) -> Proxy:
+    url = _URL.fullmatch(line)
+    if url and url["scheme"].casefold() not in _SCHEMES:
+        raise BadCredentials(number)
+    plain = url["rest"] if url else line
+    protocol = "SOCKS5" if url and url["scheme"].casefold().startswith("socks") else "HTTP"
+    user, _, address = plain.rpartition("@")
+    front, *back = plain.rsplit(":", 2)
+    readings = [
+        [*address.split(":", 1), *user.split(":", 1)],
+        # A password may hold `@` and `:`.
+        plain.split(":", 3),
+        [*back, *front.split(":", 1)],
+    ]
+    for reading in readings:
+        if len(reading) == 4:
+            host, port, username, password = reading
+            if url:
+                username, password = unquote(username), unquote(password)
+            if is_host(host) and is_port(port) and username and password:
+                return Proxy(host, int(port), username, password, protocol)
+    raise BadCredentials(number)
+
+
+def is_port(text: str) -> bool:
+    """Whether `text` is a port number in ASCII digits."""
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536
+
+
+def is_host(text: str) -> bool:
+    """Whether `text` can be a host name or an IPv4 address: nothing that a link could abuse."""
+    letters = text.replace(".", "").replace("-", "")
+    return 0 < len(text) <= 253 and letters.isascii() and letters.isalnum()

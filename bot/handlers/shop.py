@@ -1,0 +1,267 @@
+"""Taps and commands of the way to an order: Home, Browse, Buy, Help, Language."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from aiogram.types import TelegramObject
+
+from bot.callbacks import (
+    AskOwner,
+    Browse,
+    Buy,
+    Help,
+    Home,
+    Languages,
+    SetLanguage,
+    ShowPlan,
+    ShowProvider,
+)
+from bot.domain.catalog import Offer, PlanId, ProviderId
+from bot.domain.customers import Customer, ShopInfo
+from bot.domain.errors import (
+    BlockedCustomer,
+    InsufficientFunds,
+    JustBought,
+    OfferGone,
+    PriceChanged,
+)
+from bot.domain.money import Money
+from bot.domain.orders import Claim, OrderId
+from bot.handlers.routes import Route, said, tap, typed
+from bot.i18n import Texts, clean, texts
+from bot.screens import orders as order_screens
+from bot.screens import shop as screens
+from bot.screens.base import PAGE, Screen
+from bot.services.catalog import Catalog
+from bot.services.customers import Customers
+from bot.services.orders import Orders
+from bot.services.support import LONGEST, Support
+
+_DEEP_LINK = re.compile(r"(?P<what>[plo])_(?P<id>[1-9][0-9]{0,14})", re.ASCII)
+_MOST_CHEAPER = 2
+
+
+async def home(_: TelegramObject, t: Texts, customer: Customer, catalog: Catalog) -> Screen:
+    return screens.home(t, customer, _wanted(customer, catalog))
+
+
+async def start(
+    _: TelegramObject,
+    words: str,
+    t: Texts,
+    customer: Customer,
+    catalog: Catalog,
+    customers: Customers,
+    orders: Orders,
+    shop_info: ShopInfo,
+) -> Screen:
+    """Home, or the screen that a link `?start=p_1`, `l_2` or `o_3` names; nothing else happens."""
+    link = _DEEP_LINK.fullmatch(words)
+    if link is None:
+        return screens.home(t, customer, _wanted(customer, catalog))
+    named = int(link["id"])
+    match link["what"]:
+        case "p":
+            return screens.provider(t, catalog.shelf(ProviderId(named)), 0)
+        case "l":
+            offer = catalog.offer(PlanId(named))
+            return await _plan(t, offer, customer, catalog, customers, shop_info)
+        case _:
+            return order_screens.order(t, await orders.line(customer.id, OrderId(named)))
+
+
+async def browse(_: TelegramObject, callback_data: Browse, t: Texts, catalog: Catalog) -> Screen:
+    return screens.browse(t, catalog.shelves(), callback_data.page)
+
+
+async def say_browse(_: TelegramObject, t: Texts, catalog: Catalog) -> Screen:
+    return screens.browse(t, catalog.shelves(), 0)
+
+
+async def show_provider(
+    _: TelegramObject, callback_data: ShowProvider, t: Texts, catalog: Catalog
+) -> Screen:
+    shelf = catalog.shelf(ProviderId(callback_data.provider))
+    return screens.provider(t, shelf, callback_data.page)
+
+
+async def show_plan(
+    _: TelegramObject,
+    callback_data: ShowPlan,
+    t: Texts,
+    customer: Customer,
+    catalog: Catalog,
+    customers: Customers,
+    shop_info: ShopInfo,
+) -> Screen:
+    offer = catalog.offer(PlanId(callback_data.plan))
+    return await _plan(
+        t, offer, customer, catalog, customers, shop_info, again=callback_data.again
+    )
+
+
+async def buy(
+    _: TelegramObject,
+    callback_data: Buy,
+    t: Texts,
+    customer: Customer,
+    message_id: int | None,
+    catalog: Catalog,
+    customers: Customers,
+    orders: Orders,
+    shop_info: ShopInfo,
+) -> Screen:
+    """Commit the intent and show its order; no money moves on any other way out."""
+    plan = PlanId(callback_data.plan)
+    claim = Claim(plan, Money(callback_data.micros), callback_data.intent, callback_data.again)
+    try:
+        line = await orders.accept(customer, claim, message_id)
+    except InsufficientFunds as short:
+        offer = catalog.offer(plan)
+        return await _too_little(t, offer, short.balance, customer, catalog, customers, shop_info)
+    except PriceChanged as changed:
+        return await _plan(
+            t,
+            catalog.offer(plan),
+            customer,
+            catalog,
+            customers,
+            shop_info,
+            again=callback_data.again,
+            shown=changed.shown,
+        )
+    except JustBought as just:
+        line = await orders.line(customer.id, just.order, message_id)
+        return order_screens.order(t, line, just_bought=True)
+    if customer.wanted_plan == plan:
+        await customers.want(customer.id, None)
+    return order_screens.order(t, line)
+
+
+async def show_help(_: TelegramObject, t: Texts, shop_info: ShopInfo) -> Screen:
+    return screens.guide(t, shop_info.support)
+
+
+async def ask_owner(_: TelegramObject, t: Texts, customer: Customer) -> Screen:
+    if customer.is_blocked:
+        raise BlockedCustomer
+    return screens.ask_owner(t, LONGEST)
+
+
+async def asked_owner(
+    _: TelegramObject, words: str, t: Texts, customer: Customer, support: Support
+) -> Screen:
+    if not 0 < len(clean(words).strip()) <= LONGEST:
+        return screens.ask_owner(t, LONGEST, is_refused=True)
+    await support.ask(customer.id, words)
+    return screens.asked(t)
+
+
+async def show_languages(_: TelegramObject, t: Texts) -> Screen:
+    return screens.languages(t)
+
+
+async def set_language(
+    _: TelegramObject,
+    callback_data: SetLanguage,
+    customer: Customer,
+    catalog: Catalog,
+    customers: Customers,
+) -> Screen:
+    await customers.speak(customer.id, callback_data.code)
+    return screens.home(texts(callback_data.code), customer, _wanted(customer, catalog))
+
+
+async def _plan(
+    t: Texts,
+    offer: Offer,
+    customer: Customer,
+    catalog: Catalog,
+    customers: Customers,
+    shop_info: ShopInfo,
+    *,
+    again: bool = False,
+    shown: Money | None = None,
+) -> Screen:
+    back = _back(catalog, offer)
+    if offer.is_stale:
+        return screens.stale(t, offer, back)
+    if customer.balance < offer.price:
+        return await _too_little(
+            t, offer, customer.balance, customer, catalog, customers, shop_info
+        )
+    return screens.confirm(
+        t,
+        offer,
+        customer.balance,
+        intent=secrets.token_hex(8),
+        again=again,
+        back=back,
+        shown=shown,
+    )
+
+
+async def _too_little(
+    t: Texts,
+    offer: Offer,
+    balance: Money,
+    customer: Customer,
+    catalog: Catalog,
+    customers: Customers,
+    shop_info: ShopInfo,
+) -> Screen:
+    if customer.wanted_plan != offer.plan.id:
+        await customers.want(customer.id, offer.plan.id)
+    affordable = [
+        other
+        for other in catalog.shelf(offer.plan.provider.id).offers
+        if other.price <= balance and not other.is_stale
+    ]
+    return screens.too_little(
+        t,
+        offer,
+        balance,
+        cheaper=tuple(affordable[-_MOST_CHEAPER:]),
+        support=shop_info.support,
+        back=_back(catalog, offer),
+    )
+
+
+def _back(catalog: Catalog, offer: Offer) -> ShowProvider:
+    """The page of the provider's shelf that the offer stands on."""
+    provider = offer.plan.provider.id
+    plans = [other.plan.id for other in catalog.shelf(provider).offers]
+    at = plans.index(offer.plan.id) if offer.plan.id in plans else 0
+    return ShowProvider(provider=provider, page=at // PAGE)
+
+
+def _wanted(customer: Customer, catalog: Catalog) -> Offer | None:
+    """The plan that money was missing for, if it can be bought by now."""
+    if customer.wanted_plan is None:
+        return None
+    try:
+        offer = catalog.offer(customer.wanted_plan)
+    except OfferGone:
+        return None
+    return offer if offer.price <= customer.balance and not offer.is_stale else None
+
+
+ROUTES: tuple[Route, ...] = (
+    said("start", start),
+    said("cancel", home),
+    tap(Home, home),
+    said("browse", say_browse),
+    tap(Browse, browse),
+    tap(ShowProvider, show_provider),
+    tap(ShowPlan, show_plan),
+    tap(Buy, buy),
+    said("help", show_help),
+    tap(Help, show_help),
+    tap(AskOwner, ask_owner),
+    typed(AskOwner, asked_owner),
+    said("language", show_languages),
+    tap(Languages, show_languages),
+    tap(SetLanguage, set_language),
+)

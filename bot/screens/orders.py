@@ -1,0 +1,679 @@
+"""What customers see of their orders: the living screen, the credentials and the usage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiogram.filters.callback_data import CallbackData
+
+from bot.callbacks import (
+    Browse,
+    Cancel,
+    CheckUsage,
+    Complain,
+    Home,
+    MyOrders,
+    ShowCode,
+    ShowCredentials,
+    ShowOrder,
+    ShowPlan,
+    TypeUsername,
+    UsageMenu,
+    UsageProviders,
+)
+from bot.domain.catalog import Provider, UsageByApi, UsageByBot, UsageUnknown
+from bot.domain.orders import (
+    OPEN,
+    Credentials,
+    Delivery,
+    Line,
+    Order,
+    OrderPage,
+    OrderState,
+    Proxy,
+    RedeemCode,
+)
+from bot.domain.usage import (
+    AskBot,
+    Measured,
+    OrderUsage,
+    Traffic,
+    Unknowable,
+    Unreachable,
+    UsageSeen,
+)
+from bot.i18n import Block, Code, Joined, Secret, Text, Texts, Value, lines, paragraphs
+from bot.screens.base import (
+    MOST_COPIED,
+    MOST_LABEL,
+    Button,
+    Copy,
+    Link,
+    Row,
+    Screen,
+    Style,
+    grid,
+    page_of,
+    pager,
+    short,
+    ways_out,
+)
+from bot.screens.notices import released_because, units
+
+MOST_NAME = 40
+MOST_TITLE = 80
+MOST_LINES = 40
+"""Most proxies or codes in one message."""
+MOST_UNITS = 3000
+"""Most UTF-16 units of credentials in one message: Telegram counts so, and stops at 4096."""
+MOST_FIGURE = 40
+BAR = 10
+
+
+def order(t: Texts, line: Line, *, just_bought: bool = False) -> Screen:
+    """The living screen of an order, in every state.
+
+    `just_bought`: Buy was tapped on a second confirm screen of the same plan a moment later.
+    """
+    shown = line.order
+    body = paragraphs(
+        t("<b>You ordered this plan a moment ago.</b> Nothing more was charged.")
+        if just_bought
+        else None,
+        *_state(t, line),
+        t("{plan}, {price}, {at}", plan=_what(t, shown), price=shown.price, at=shown.accepted_at),
+    )
+    rows = _state_rows(t, line)
+    if just_bought:
+        more = Button(t("🔁 One more"), ShowPlan(plan=shown.plan, again=True))
+        rows = (*rows, (more,))
+    return Screen(
+        body,
+        (*rows, ways_out(t, MyOrders(before=0))),
+        order=shown.id if shown.state in OPEN else None,
+    )
+
+
+def my_orders(t: Texts, page: OrderPage, before: int) -> Screen:
+    """My orders, newest first; `before` is the cursor that was asked for."""
+    if not page.orders:
+        return _no_orders(t, before, MyOrders(before=0))
+    return Screen(
+        paragraphs(
+            t("<b>My orders</b>"),
+            lines(
+                *(
+                    t(
+                        "#{order}: {state}, {price}, {at}",
+                        order=one.id,
+                        state=_state_word(t, one.state),
+                        price=one.price,
+                        at=one.accepted_at,
+                    )
+                    for one in page.orders
+                )
+            ),
+        ),
+        (
+            *grid([_order_button(t, one, ShowOrder(order=one.id)) for one in page.orders]),
+            *_turn(t, before, MyOrders(before=0), MyOrders(before=page.older or 0), page),
+            ways_out(t, Home()),
+        ),
+    )
+
+
+def delivered(
+    t: Texts, order: Order, delivery: Delivery, usage_known: UsageSeen | None, part: int = 0
+) -> Screen:
+    """What was bought, in a message that stays.
+
+    `usage_known`: what is known of the traffic without asking; None where it can be asked.
+    Many proxies come in parts from 0, so that no message is longer than Telegram takes.
+    """
+    body, rows = _content(t, order, delivery, part)
+    return Screen(
+        paragraphs(_delivered_head(t, order), body, _bot_line(t, order, usage_known)),
+        (
+            *rows,
+            *_usage_rows(t, order, usage_known),
+            (Button(t("🔁 Same again"), ShowPlan(plan=order.plan, again=False)),),
+            _kept_ways_out(t),
+        ),
+        kept=True,
+    )
+
+
+def code(t: Texts, order: Order, delivery: RedeemCode, part: int = 0) -> Screen:
+    """A redeem code with the steps to redeem it, in a message that stays."""
+    parts = _parts(delivery.codes)
+    part = min(part, len(parts) - 1)
+    return Screen(
+        paragraphs(
+            _delivered_head(t, order),
+            lines(t("Your code:"), *(Secret(one) for one in parts[part])),
+            _part_line(t, part, len(parts)),
+            _redeem_steps(t),
+        ),
+        (
+            *grid(_copies((t("📋 Copy the code"), "\n".join(parts[part])))),
+            *_part_rows(t, part, len(parts), ShowCode(order=order.id, part=part + 1)),
+            (Button(t("🔁 Same again"), ShowPlan(plan=order.plan, again=False)),),
+            _kept_ways_out(t),
+        ),
+        kept=True,
+    )
+
+
+def usage_menu(t: Texts, page: OrderPage, before: int) -> Screen:
+    """Pick one of my delivered orders, or type a username, to see its traffic."""
+    found = [one for one in page.orders if one.state is OrderState.DELIVERED]
+    if found:
+        hint = t("Pick an order, or type the username of a proxy.")
+    else:
+        hint = t("No delivered orders here. You can type the username of a proxy.")
+    return Screen(
+        paragraphs(t("<b>Check usage</b>"), hint),
+        (
+            *grid([_order_button(t, one, CheckUsage(order=one.id)) for one in found]),
+            *_turn(t, before, UsageMenu(before=0), UsageMenu(before=page.older or 0), page),
+            (Button(t("⌨️ Type a username"), UsageProviders()),),
+            ways_out(t, Home()),
+        ),
+    )
+
+
+def checking(t: Texts, back: CallbackData) -> Screen:
+    """While the provider is asked; `back` leads to where the tap came from."""
+    return Screen(t("⏳ Checking usage…"), (ways_out(t, back),))
+
+
+def usage(t: Texts, reading: OrderUsage) -> Screen:
+    """The traffic of an order, as far as anybody can tell it."""
+    shown = reading.order
+    rows: list[Row] = []
+    match reading.seen:
+        case AskBot(url):
+            rows.append((Link(t("🤖 Open the checker bot"), url),))
+        case Measured() | Unreachable():
+            rows.append((Button(t("🔄 Refresh"), CheckUsage(order=shown.id)),))
+        case Unknowable() if shown.is_code:
+            rows.append((Button(t("🔑 Show the code"), ShowCode(order=shown.id)),))
+        case Unknowable():
+            pass
+    return Screen(
+        paragraphs(
+            lines(t("<b>Usage of order #{order}</b>", order=shown.id), _what(t, shown)),
+            _seen(t, shown.provider_name, reading.seen, is_code=shown.is_code),
+            _redeem_steps(t) if shown.is_code and _is_unknowable(reading.seen) else None,
+            _pause(t, reading),
+        ),
+        (*rows, ways_out(t, ShowOrder(order=shown.id))),
+    )
+
+
+def usage_providers(t: Texts, providers: Sequence[Provider], asked: int) -> Screen:
+    """The providers whose traffic can be asked by username; the others in one line each."""
+    page = page_of([one for one in providers if isinstance(one.usage, UsageByApi)], asked)
+    buttons = [
+        Button(
+            t("{provider}", provider=short(one.name, MOST_LABEL)), TypeUsername(provider=one.id)
+        )
+        for one in page.shown
+    ]
+    others: list[Text] = []
+    links: list[Row] = []
+    for one in providers:
+        name = short(one.name, MOST_NAME)
+        match one.usage:
+            case UsageByBot(url):
+                others.append(t("{provider} shows usage in its own bot.", provider=name))
+                label = t("🤖 {provider} checker", provider=short(one.name, MOST_LABEL - 10))
+                links.append((Link(label, url),))
+            case UsageUnknown() if one.is_code:
+                others.append(
+                    t(
+                        "{provider}: no usage check exists. Redeem the code at 9proxy.com, "
+                        "Dashboard, Share Code, and see it there.",
+                        provider=name,
+                    )
+                )
+            case UsageUnknown():
+                others.append(t("{provider}: no usage check exists.", provider=name))
+            case UsageByApi():
+                pass
+    return Screen(
+        paragraphs(
+            lines(t("<b>Check usage by username</b>"), t("Which provider is the proxy from?"))
+            if buttons
+            else t("<b>No provider can be asked by username right now.</b>"),
+            lines(*others),
+        ),
+        (
+            *grid(buttons),
+            *pager(t, page.number, page.count, lambda number: UsageProviders(page=number)),
+            *links,
+            ways_out(t, UsageMenu(before=0)),
+        ),
+    )
+
+
+def type_username(t: Texts, provider: Provider, *, is_refused: bool = False) -> Screen:
+    """Takes the next typed text as a proxy username; `is_refused`: the one before was not one."""
+    return Screen(
+        paragraphs(
+            t("<b>This does not look like a username.</b>") if is_refused else None,
+            t(
+                "Send the <b>{provider}</b> username as it stands in your credentials: "
+                "one word, at most 200 characters.",
+                provider=short(provider.name, MOST_NAME),
+            ),
+            t("/cancel leaves without asking."),
+        ),
+        (ways_out(t, UsageProviders()),),
+        asks=TypeUsername(provider=provider.id),
+    )
+
+
+def username_usage(t: Texts, provider: Provider, username: str, seen: UsageSeen) -> Screen:
+    """The traffic of a typed username; empty where the provider tells nothing by username."""
+    rows: list[Row] = []
+    match seen:
+        case AskBot(url):
+            rows.append((Link(t("🤖 Open the checker bot"), url),))
+        case Measured() | Unreachable():
+            again = TypeUsername(provider=provider.id)
+            rows.append((Button(t("⌨️ Another username"), again),))
+        case Unknowable():
+            pass
+    name = short(provider.name, MOST_NAME)
+    return Screen(
+        paragraphs(
+            lines(
+                t("<b>Usage, {provider}</b>", provider=name),
+                Code(short(username, 200)) if username else None,
+            ),
+            _seen(t, provider.name, seen, is_code=provider.is_code),
+            _redeem_steps(t) if provider.is_code and _is_unknowable(seen) else None,
+        ),
+        (*rows, ways_out(t, UsageProviders())),
+    )
+
+
+def _state(t: Texts, line: Line) -> tuple[Text | None, ...]:
+    order = line.order
+    match order.state:
+        case OrderState.RESERVED:
+            waits = line.place is not None and line.place > 1
+            return (
+                t(
+                    "<b>Order #{order} is accepted.</b> {price} is held.",
+                    order=order.id,
+                    price=order.price,
+                ),
+                t("You are number {place} in line.", place=line.place) if waits else None,
+                t(
+                    "Taking longer than usual. Your money is held, not spent. You can wait, "
+                    "or cancel and have it back."
+                )
+                if line.can_cancel
+                else t("What you bought comes in a message of its own."),
+            )
+        case OrderState.PLACING:
+            return (
+                t(
+                    "<b>Working on it.</b> Order #{order} is with the provider, {price} is held.",
+                    order=order.id,
+                    price=order.price,
+                ),
+                t(
+                    "Should it take longer than usual, your money stays held, not spent. "
+                    "What you bought comes in a message of its own."
+                ),
+            )
+        case OrderState.PREPARING:
+            return (
+                t(
+                    "<b>Order #{order} is being prepared by the provider.</b> {price} is held.",
+                    order=order.id,
+                    price=order.price,
+                ),
+                t("This can take a few minutes. What you bought comes in a message of its own."),
+            )
+        case OrderState.IN_DOUBT:
+            return (
+                t("<b>Order #{order} is being checked.</b>", order=order.id),
+                t(
+                    "The provider did not answer. We are checking. At most 15 minutes; "
+                    "then you get the code or your money back."
+                )
+                if order.is_code
+                else t(
+                    "The provider did not answer. We are checking. At most 15 minutes; "
+                    "then you get the proxy or your money back."
+                ),
+                t("{price} is held.", price=order.price),
+            )
+        case OrderState.REVIEW:
+            return (
+                t(
+                    "<b>A person is checking your order #{order}.</b> Your money is held.",
+                    order=order.id,
+                ),
+                t("You get an answer in this chat."),
+            )
+        case OrderState.DELIVERED:
+            return (
+                t("<b>Order #{order} is delivered.</b>", order=order.id),
+                t("The code is in a message of its own and can be shown again at any time.")
+                if order.is_code
+                else t(
+                    "The credentials are in a message of their own and can be shown again "
+                    "at any time."
+                ),
+            )
+        case OrderState.RELEASED:
+            return (
+                t("<b>Order #{order} was not carried out.</b>", order=order.id),
+                t(
+                    "Not charged: {price} is back in your balance. Reason: {reason}.",
+                    price=order.price,
+                    reason=released_because(t, order.reason),
+                ),
+            )
+        case OrderState.REFUNDED:
+            return (
+                t("<b>Order #{order} was refunded.</b>", order=order.id),
+                t("{price} is back in your balance.", price=order.price),
+            )
+
+
+def _state_rows(t: Texts, line: Line) -> tuple[Row, ...]:
+    order = line.order
+    look = Button(t("🔄 Refresh"), ShowOrder(order=order.id))
+    again = Button(t("🔁 Same again"), ShowPlan(plan=order.plan, again=False))
+    wrong = Button(t("🆘 Something is wrong"), Complain(order=order.id))
+    match order.state:
+        case OrderState.RESERVED if line.can_cancel:
+            return ((look, Button(t("✖️ Cancel"), Cancel(order=order.id))),)
+        case OrderState.RESERVED | OrderState.PLACING | OrderState.IN_DOUBT:
+            return ((look,),)
+        case OrderState.PREPARING | OrderState.REVIEW:
+            return ((look,), (wrong,))
+        case OrderState.DELIVERED:
+            show = (
+                Button(t("🔑 Show the code"), ShowCode(order=order.id))
+                if order.is_code
+                else Button(t("🔑 Show credentials"), ShowCredentials(order=order.id))
+            )
+            usage = Button(t("📊 Check usage"), CheckUsage(order=order.id))
+            return ((show,), (usage, again), (wrong,))
+        case OrderState.RELEASED:
+            return ((again,),)
+        case OrderState.REFUNDED:
+            return ((again,), (wrong,))
+
+
+def _state_word(t: Texts, state: OrderState) -> Text:
+    match state:
+        case OrderState.RESERVED:
+            return t("waiting in line")
+        case OrderState.PLACING:
+            return t("working on it")
+        case OrderState.PREPARING:
+            return t("being prepared")
+        case OrderState.IN_DOUBT:
+            return t("being checked")
+        case OrderState.REVIEW:
+            return t("a person is checking")
+        case OrderState.DELIVERED:
+            return t("delivered")
+        case OrderState.RELEASED:
+            return t("not charged")
+        case OrderState.REFUNDED:
+            return t("refunded")
+
+
+def _what(t: Texts, order: Order) -> Text:
+    provider, plan = short(order.provider_name, MOST_NAME), short(order.title, MOST_TITLE)
+    if order.quantity > 1:
+        return t(
+            "{provider} · {plan} × {quantity}",
+            provider=provider,
+            plan=plan,
+            quantity=order.quantity,
+        )
+    return t("{provider} · {plan}", provider=provider, plan=plan)
+
+
+def _order_button(t: Texts, order: Order, does: CallbackData) -> Button:
+    # 7 is the longest mark, "#" and " · ".
+    room = MOST_LABEL - 7 - len(str(order.id))
+    plan = short(f"{order.provider_name} {order.title}", max(1, room))
+    if order.state is OrderState.DELIVERED:
+        return Button(t("✅ #{order} · {plan}", order=order.id, plan=plan), does)
+    if order.state in OPEN:
+        return Button(t("⏳ #{order} · {plan}", order=order.id, plan=plan), does)
+    return Button(t("↩️ #{order} · {plan}", order=order.id, plan=plan), does)
+
+
+def _no_orders(t: Texts, before: int, newest: CallbackData) -> Screen:
+    if before:
+        return Screen(
+            t("<b>No older orders.</b>"),
+            ((Button(t("⏮ Newest"), newest),), ways_out(t, Home())),
+        )
+    return Screen(
+        paragraphs(t("<b>No orders yet.</b>"), t("What you buy stands here.")),
+        ((Button(t("🛒 Browse"), Browse(), Style.PRIMARY),), ways_out(t, Home())),
+    )
+
+
+def _turn(
+    t: Texts, before: int, newest: CallbackData, older: CallbackData, page: OrderPage
+) -> tuple[Row, ...]:
+    row: Row = ()
+    if before:
+        row = (Button(t("⏮ Newest"), newest),)
+    if page.older is not None:
+        row = (*row, Button(t("Older ▶️"), older))
+    return (row,) if row else ()
+
+
+def _delivered_head(t: Texts, order: Order) -> Joined:
+    return lines(
+        t("<b>Order #{order} is delivered.</b>", order=order.id),
+        t("{plan}, {at}", plan=_what(t, order), at=order.moved_at),
+    )
+
+
+def _content(
+    t: Texts, order: Order, delivery: Delivery, part: int
+) -> tuple[Value, tuple[Row, ...]]:
+    match delivery:
+        case Credentials(proxies=(proxy,)):
+            return _one_proxy(t, proxy)
+        case Credentials():
+            return _many_proxies(t, order, delivery, part)
+        case RedeemCode():
+            return _code_ready(t, order)
+
+
+def _one_proxy(t: Texts, proxy: Proxy) -> tuple[Value, tuple[Row, ...]]:
+    strings: list[Value] = []
+    room = MOST_UNITS - units(proxy.line)
+    for name, string in (
+        (t("Line:"), proxy.line),
+        (t("URL:"), proxy.url),
+        (t("curl:"), proxy.curl),
+    ):
+        # A monstrous username would make the message too long; its parts stand above anyway.
+        room -= units(string)
+        if room >= 0:
+            strings.append(lines(name, Secret(string)))
+    body = paragraphs(
+        lines(
+            t("Host: {host}", host=Code(proxy.host)),
+            t("Port: {port}", port=Code(str(proxy.port))),
+            t("Username: {username}", username=Code(proxy.username)),
+            t("Password: {password}", password=Secret(proxy.password)),
+        ),
+        lines(*strings),
+    )
+    copies = _copies(
+        (t("📋 Copy line"), proxy.line),
+        (t("📋 Copy URL"), proxy.url),
+        (t("📋 Copy curl"), proxy.curl),
+    )
+    return body, grid(copies)
+
+
+def _many_proxies(
+    t: Texts, order: Order, delivery: Credentials, part: int
+) -> tuple[Value, tuple[Row, ...]]:
+    parts = _parts([proxy.line for proxy in delivery.proxies])
+    part = min(part, len(parts) - 1)
+    shown = "\n".join(parts[part])
+    body = paragraphs(
+        t.n(
+            "{n} proxy, as host:port:username:password",
+            "{n} proxies, as host:port:username:password",
+            n=len(delivery.proxies),
+        ),
+        Block(shown),
+        _part_line(t, part, len(parts)),
+    )
+    more = ShowCredentials(order=order.id, part=part + 1)
+    return body, (
+        *grid(_copies((t("📋 Copy all"), shown))),
+        *_part_rows(t, part, len(parts), more),
+    )
+
+
+def _code_ready(t: Texts, order: Order) -> tuple[Value, tuple[Row, ...]]:
+    body = t(
+        "Your code is ready. Once shown, it cannot be taken back and the order cannot be "
+        "refunded, so look at it when you are about to redeem it."
+    )
+    show = Button(t("🔑 Show the code"), ShowCode(order=order.id), Style.PRIMARY)
+    return body, ((show,),)
+
+
+def _copies(*offered: tuple[Text, str]) -> Row:
+    """Copy buttons for what Telegram lets a button copy."""
+    return tuple(Copy(label, value) for label, value in offered if 0 < len(value) <= MOST_COPIED)
+
+
+def _parts(strings: Sequence[str]) -> list[list[str]]:
+    """The strings in parts that each fit a message; always at least one part."""
+    parts: list[list[str]] = [[]]
+    taken = 0
+    for string in strings:
+        length = units(string) + 1
+        if parts[-1] and (len(parts[-1]) == MOST_LINES or taken + length > MOST_UNITS):
+            parts.append([])
+            taken = 0
+        parts[-1].append(string)
+        taken += length
+    return parts
+
+
+def _part_line(t: Texts, part: int, parts: int) -> Text | None:
+    if parts == 1:
+        return None
+    return t("Part {part} of {parts}", part=part + 1, parts=parts)
+
+
+def _part_rows(t: Texts, part: int, parts: int, more: CallbackData) -> tuple[Row, ...]:
+    if part + 1 >= parts:
+        return ()
+    return ((Button(t("Next part ▶️"), more, Style.PRIMARY),),)
+
+
+def _usage_rows(t: Texts, order: Order, usage_known: UsageSeen | None) -> tuple[Row, ...]:
+    match usage_known:
+        case AskBot(url):
+            return ((Link(t("📊 Check usage"), url),),)
+        case Unknowable():
+            return ()
+        case Measured() | Unreachable() | None:
+            return ((Button(t("📊 Check usage"), CheckUsage(order=order.id)),),)
+
+
+def _bot_line(t: Texts, order: Order, usage_known: UsageSeen | None) -> Text | None:
+    if not isinstance(usage_known, AskBot):
+        return None
+    name = short(order.provider_name, MOST_NAME)
+    return t("{provider} shows usage in its own bot.", provider=name)
+
+
+def _kept_ways_out(t: Texts) -> Row:
+    return (Button(t("🧾 My orders"), MyOrders(before=0)), Button(t("🏠 Home"), Home()))
+
+
+def _redeem_steps(t: Texts) -> Joined:
+    return lines(
+        t("To redeem a code:"),
+        t("1. Sign in at 9proxy.com."),
+        t("2. Open Dashboard, then Share Code."),
+        t("3. Enter the code. What it holds is then in your own account there."),
+    )
+
+
+def _seen(t: Texts, provider: str, seen: UsageSeen, *, is_code: bool) -> Value:
+    name = short(provider, MOST_NAME)
+    match seen:
+        case Measured():
+            return _measured(t, seen)
+        case AskBot():
+            return t("{provider} shows usage in its own bot.", provider=name)
+        case Unknowable() if is_code:
+            return t("{provider}: no usage check exists.", provider=name)
+        case Unknowable():
+            return t("{provider} tells no usage for this.", provider=name)
+        case Unreachable(last):
+            calm = t(
+                "The provider does not answer right now. Your order and your money are not "
+                "affected. Please try again in a minute."
+            )
+            if last is None:
+                return calm
+            return paragraphs(calm, lines(t("The last reading:"), _measured(t, last)))
+
+
+def _measured(t: Texts, seen: Measured) -> Joined:
+    traffic = seen.traffic
+    known = [
+        t("Used: {used}", used=short(traffic.used, MOST_FIGURE)) if traffic.used else None,
+        t("Left: {left}", left=short(traffic.remaining, MOST_FIGURE))
+        if traffic.remaining
+        else None,
+        t("Total: {total}", total=short(traffic.total, MOST_FIGURE)) if traffic.total else None,
+    ]
+    if not any(known):
+        known = [t("The provider answered, but told no figures.")]
+    return lines(_bar(t, traffic), *known, t("Checked: {at}", at=seen.at))
+
+
+def _bar(t: Texts, traffic: Traffic) -> Text | None:
+    share = traffic.used_share
+    if share is None:
+        return None
+    full = int(share * BAR + 0.5)
+    bar = "▰" * full + "▱" * (BAR - full)
+    return t("{bar} {percent} % used", bar=bar, percent=int(share * 100 + 0.5))
+
+
+def _pause(t: Texts, reading: OrderUsage) -> Text | None:
+    match reading.seen:
+        case Measured() | Unreachable() if reading.again_in > 0:
+            return t.n(
+                "It can be asked again in {n} second.",
+                "It can be asked again in {n} seconds.",
+                n=reading.again_in,
+            )
+        case _:
+            return None
+
+
+def _is_unknowable(seen: UsageSeen) -> bool:
+    return isinstance(seen, Unknowable)

@@ -1,0 +1,1 @@
+"""Decisions and database transactions: no Telegram, and no network inside a transaction."""

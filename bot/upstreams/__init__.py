@@ -1,0 +1,1 @@
+"""The companies we buy from, one file each: they translate, and decide nothing."""

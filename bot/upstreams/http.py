@@ -1,0 +1,464 @@
+"""One call to an upstream, and what is known when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import zlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import NoReturn
+from urllib.parse import quote
+
+import httpx
+import stamina
+
+from bot.domain.errors import Busy, NotSent, OutOfService, Refused, Unclear, UpstreamError
+
+# httpx logs every URL at INFO, and a usage URL carries a customer's proxy username.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+# Whoever asked says what came of it in the end, and knows for which lane.
+stamina.instrumentation.set_on_retry_hooks([])
+
+MOST_BYTES = 1 << 20
+"""A longer body is not read: after decoding, so that compression cannot hide it."""
+
+LONGEST_PAUSE = 120.0
+"""Seconds that a `Retry-After` may ask for; more counts as this."""
+
+_ORDER_TIMEOUT = httpx.Timeout(connect=5.0, write=10.0, read=60.0, pool=5.0)
+_READ_TIMEOUT = httpx.Timeout(connect=3.0, write=3.0, read=6.0, pool=3.0)
+_TRIES = 3
+_LONGEST_WAIT_OF_A_READ = 3.0
+_LONG_POLL_SECONDS = 4
+
+_WHOLE_SECONDS = re.compile(r"[0-9]{1,18}", re.ASCII)
+_USERNAME = re.compile(r"[A-Za-z0-9_]{1,64}", re.ASCII)
+
+
+class Code(StrEnum):
+    """Our own codes, for failures to which no upstream gives a name."""
+
+    BAD_URL = "bad_url"
+    NO_CONNECTION = "no_connection"
+    CONNECT_TIMEOUT = "connect_timeout"
+    CONNECTION_LOST = "connection_lost"
+    TIMEOUT = "timeout"
+    REDIRECTED = "redirected"
+    TOO_LARGE = "too_large"
+    ENCODING = "encoding"
+    CHARSET = "charset"
+    NOT_JSON = "not_json"
+    NOT_UP = "not_up"
+    NO_ENVELOPE = "no_envelope"
+    UNKNOWN_CODE = "unknown_code"
+    """The upstream's code is not repeated: it does not look like one."""
+    UNREADABLE = "unreadable"
+    NO_ORDER_ID = "no_order_id"
+    ANOTHER_ORDER = "another_order"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a status and a JSON body, not yet judged."""
+
+    method: str
+    status: int
+    data: object = field(repr=False)
+    text: str = field(repr=False)
+    retry_after: float | None = None
+    """Seconds that the upstream asks for, 0 to `LONGEST_PAUSE`."""
+    date: str | None = None
+    """The upstream's clock, as its `Date` header says it."""
+
+
+Refusal = Callable[[Answer], UpstreamError | None]
+"""An upstream's own words for "no": None where the answer is one to read."""
+
+
+class Http:
+    """Calls to one account of one upstream.
+
+    Every call ends in an `Answer` that `refusal` let pass, or in an `UpstreamError` whose code is
+    a word of ours or of the upstream: no URL, body, token or library text ever gets into it.
+    Reads are tried up to three times and take `read_seconds` in all; an order is sent once,
+    over a connection of its own, and takes `order_seconds` at most.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        token: str | None,
+        *,
+        refusal: Refusal,
+        transport: httpx.AsyncBaseTransport | None = None,
+        read_seconds: float = 10.0,
+        order_seconds: float = 75.0,
+    ) -> None:
+        if token is not None and not re.fullmatch(r"[!-~]+", token):
+            problem = "the token holds characters that no token has"
+            raise ValueError(problem)
+        self._base_url = base_url.rstrip("/")
+        self._refusal = refusal
+        self._read_seconds = read_seconds
+        self._order_seconds = order_seconds
+        tls = None if transport else httpx.create_ssl_context(verify=True, trust_env=False)
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+
+        def client(timeout: httpx.Timeout, kept: int) -> httpx.AsyncClient:
+            limits = httpx.Limits(max_connections=20, max_keepalive_connections=kept)
+            own = transport or httpx.AsyncHTTPTransport(
+                verify=tls or True, http1=True, http2=False, trust_env=False, limits=limits
+            )
+            return httpx.AsyncClient(
+                transport=own,
+                headers=headers,
+                timeout=timeout,
+                follow_redirects=False,
+                trust_env=False,
+            )
+
+        self._reads = client(_READ_TIMEOUT, kept=5)
+        # A pooled connection that went stale is the usual cause of an answer lost after sending.
+        self._orders = client(_ORDER_TIMEOUT, kept=0)
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
+        """Read `path`; asked again only where the last try is known not to have been served."""
+        try:
+            async with asyncio.timeout(self._read_seconds):
+                return await self._tried(path, query)
+        except TimeoutError:
+            raise Unclear(Code.TIMEOUT) from None
+
+    async def post_once(self, path: str, body: Mapping[str, object]) -> Answer:
+        """Send `body` as JSON, once. Repeating it is never right: it may buy a second time."""
+        content = json.dumps(body).encode()
+        try:
+            async with asyncio.timeout(self._order_seconds):
+                return self._judged(await self._ask(self._orders, "POST", path, content=content))
+        except TimeoutError:
+            raise Unclear(Code.TIMEOUT) from None
+
+    async def reach(self, path: str) -> None:
+        """Return if `path` answers 200, whatever its body says."""
+        try:
+            async with asyncio.timeout(self._read_seconds):
+                status, _, _ = await self._raw(self._reads, "GET", path)
+        except TimeoutError:
+            raise Unclear(Code.TIMEOUT) from None
+        if status != 200:
+            raise Unclear(Code.NOT_UP, status=status)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._reads.aclose()
+        await self._orders.aclose()
+
+    async def _tried(self, path: str, query: Mapping[str, str] | None) -> Answer:
+        async for attempt in stamina.retry_context(
+            on=_may_ask_again,
+            attempts=_TRIES,
+            timeout=self._read_seconds,
+            wait_initial=0.2,
+            wait_max=2.0,
+            wait_jitter=0.5,
+        ):
+            with attempt:
+                return self._judged(await self._ask(self._reads, "GET", path, query=query))
+        raise AssertionError
+
+    def _judged(self, answer: Answer) -> Answer:
+        refusal = self._refusal(answer)
+        if refusal is not None:
+            raise refusal
+        return answer
+
+    async def _ask(
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
+        status, headers, body = await self._raw(client, method, path, query=query, content=content)
+        if 300 <= status < 400:
+            raise Unclear(Code.REDIRECTED, status=status, documented=True)
+        try:
+            text = _text(body, headers)
+            data = _json(text)
+        except _Unreadable as flaw:
+            raise Unclear(flaw.code, status=status) from None
+        pause = _pause(headers.get("Retry-After"))
+        return Answer(method, status, data, text, pause, headers.get("Date"))
+
+    async def _raw(
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> tuple[int, httpx.Headers, bytes]:
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        try:
+            request = client.build_request(
+                method, self._base_url + path, params=query, content=content, headers=headers
+            )
+            response = await client.send(request, stream=True)
+            try:
+                return response.status_code, response.headers, await _body(response)
+            finally:
+                await response.aclose()
+        # The causes are cut off: their texts may name the URL, and with it a token or a username.
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise NotSent(Code.BAD_URL) from None
+        except (httpx.ConnectTimeout, httpx.PoolTimeout):
+            raise NotSent(Code.CONNECT_TIMEOUT) from None
+        except httpx.ConnectError:
+            raise NotSent(Code.NO_CONNECTION) from None
+        except httpx.TimeoutException:
+            raise Unclear(Code.TIMEOUT) from None
+        except _Unreadable as flaw:
+            raise Unclear(flaw.code) from None
+        # OSError: what a TLS layer raises while reading passes httpx unmapped.
+        except (httpx.HTTPError, httpx.StreamError, OSError):
+            raise Unclear(Code.CONNECTION_LOST) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who wrote to the bot."""
+
+    id: int
+    name: str
+
+
+class TelegramProbe:
+    """What the `check` command asks Telegram; it confirms no update and changes nothing.
+
+    Raises `OutOfService` with code `unauthorized` for a token that Telegram does not take.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        token: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        pause_seconds: float = 1.0,
+    ) -> None:
+        base_url = f"{api_url.rstrip('/')}/bot{quote(token, safe=':')}"
+        self._http = Http(base_url, None, refusal=_telegram_refusal, transport=transport)
+        self._pause_seconds = pause_seconds
+        self._since: int | None = None
+
+    async def me(self) -> tuple[str, str | None]:
+        """The bot's username without its @, and Telegram's clock as its `Date` header says it."""
+        answer = await self._http.get("/getMe")
+        match answer.data:
+            case {"result": {"username": str(name)}} if _USERNAME.fullmatch(name):
+                return name, answer.date if _read_date(answer.date) else None
+            case _:
+                raise Unclear(Code.UNREADABLE, status=answer.status)
+
+    async def somebody(self) -> Person | None:
+        """Who sent `/start` in private since the first time of asking; None: nobody so far.
+
+        Takes up to some seconds. Without an offset, Telegram keeps every update for the bot.
+        """
+        query = {"timeout": str(_LONG_POLL_SECONDS)}
+        answer = await self._http.get("/getUpdates", query)
+        asked_at = _read_date(answer.date) or datetime.now(UTC)
+        if self._since is None:
+            # The first answer came up to one long poll after the asking.
+            self._since = int(asked_at.timestamp()) - _LONG_POLL_SECONDS
+        match answer.data:
+            case {"result": [*updates]}:
+                pass
+            case _:
+                raise Unclear(Code.UNREADABLE, status=answer.status)
+        for update in updates:
+            match update:
+                case {
+                    "message": {
+                        "date": int(date),
+                        "text": str(text),
+                        "chat": {"type": "private"},
+                        "from": {"id": int(id_), "first_name": str(name)},
+                    }
+                } if date >= self._since and text.startswith("/start"):
+                    return Person(id_, name if name.isprintable() else str(id_))
+                case _:
+                    pass
+        if updates:
+            # Old updates are answered at once, again and again: nobody else may take them.
+            await asyncio.sleep(self._pause_seconds)
+        return None
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._http.close()
+
+
+def _telegram_refusal(answer: Answer) -> UpstreamError | None:
+    match answer.data:
+        case {"ok": True} if answer.status == 200:
+            return None
+        # Telegram says 401 to a revoked token and 404 to one that was never formed like a token.
+        case {"ok": False, "error_code": 401 | 404}:
+            return OutOfService("unauthorized", status=answer.status)
+        # Somebody else reads this bot's updates: another process, or a webhook.
+        case {"ok": False, "error_code": 409}:
+            return Refused("conflict", status=answer.status)
+        case {"ok": False, "error_code": 429}:
+            return Busy("too_many_requests", status=answer.status, after=answer.retry_after)
+        case _:
+            return Unclear("unexpected", status=answer.status)
+
+
+def _may_ask_again(failure: Exception) -> bool | float:
+    match failure:
+        case NotSent() | Busy(after=None):
+            return True
+        case Busy(after=float(seconds)) if seconds <= _LONGEST_WAIT_OF_A_READ:
+            return seconds
+        case _:
+            return False
+
+
+class _Unreadable(Exception):
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+async def _body(response: httpx.Response) -> bytes:
+    """The decoded body, of which never more than `MOST_BYTES` are held in memory."""
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    stream = response.stream
+    if not isinstance(stream, httpx.AsyncByteStream):
+        raise TypeError
+    # The stream gives the bytes of the wire: httpx would decode each piece without a bound.
+    match encoding:
+        case "identity" | "":
+            return await _plain(stream)
+        case "gzip" | "x-gzip" | "deflate":
+            return await _inflated(stream)
+        case _:
+            raise _Unreadable(Code.ENCODING)
+
+
+async def _plain(pieces: AsyncIterator[bytes] | httpx.AsyncByteStream) -> bytes:
+    body = bytearray()
+    async for piece in pieces:
+        body += piece
+        if len(body) > MOST_BYTES:
+            raise _Unreadable(Code.TOO_LARGE)
+    return bytes(body)
+
+
+async def _inflated(pieces: httpx.AsyncByteStream) -> bytes:
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    body = bytearray()
+    wire = 0
+    try:
+        async for piece in pieces:
+            wire += len(piece)
+            body += unpacker.decompress(piece, MOST_BYTES + 1 - len(body))
+            if len(body) > MOST_BYTES or wire > MOST_BYTES:
+                raise _Unreadable(Code.TOO_LARGE)
+    except zlib.error:
+        raise _Unreadable(Code.ENCODING) from None
+    if not unpacker.eof or unpacker.unused_data:
+        raise _Unreadable(Code.ENCODING)
+    return bytes(body)
+
+
+def _text(body: bytes, headers: httpx.Headers) -> str:
+    # JSON is UTF-8. A server that declares something else is believed only where it makes no
+    # difference: a password read in the wrong charset would be delivered wrong.
+    charset = re.search(r"(?i)charset\s*=\s*\"?([^\s\";]+)", headers.get("Content-Type", ""))
+    if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"} and not body.isascii():
+        raise _Unreadable(Code.CHARSET)
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _Unreadable(Code.CHARSET) from None
+
+
+def _json(text: str) -> object:
+    """Read JSON with numbers as `int` and `Decimal`, refusing what `json` is lenient about."""
+    try:
+        data: object = json.loads(
+            text,
+            parse_int=_whole,
+            parse_float=_fraction,
+            parse_constant=_no_number,
+            object_pairs_hook=_fields,
+        )
+        if "\\ud" in text.lower():
+            # A lone surrogate is a text that no database and no message can hold.
+            json.dumps(data, ensure_ascii=False, default=str).encode()
+    except (ValueError, RecursionError):
+        raise _Unreadable(Code.NOT_JSON) from None
+    return data
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 30:
+        raise _Unreadable(Code.NOT_JSON)
+    return int(digits)
+
+
+def _fraction(digits: str) -> Decimal:
+    try:
+        number = Decimal(digits)
+    except InvalidOperation:
+        raise _Unreadable(Code.NOT_JSON) from None
+    if len(digits) > 60 or not -30 <= number.adjusted() <= 30:
+        raise _Unreadable(Code.NOT_JSON)
+    return number
+
+
+def _no_number(_: str) -> NoReturn:
+    raise _Unreadable(Code.NOT_JSON)
+
+
+def _fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise _Unreadable(Code.NOT_JSON)
+    return fields
+
+
+def _pause(retry_after: str | None) -> float | None:
+    """Seconds that a `Retry-After` asks for, in either of its two forms; None if it says none."""
+    if retry_after is None:
+        return None
+    if _WHOLE_SECONDS.fullmatch(retry_after):
+        return min(float(retry_after), LONGEST_PAUSE)
+    until = _read_date(retry_after)
+    if until is None:
+        return None
+    return min(max((until - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_PAUSE)
+
+
+def _read_date(text: str | None) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    # A date without a zone is UTC in HTTP.
+    return date if date.tzinfo else date.replace(tzinfo=UTC)

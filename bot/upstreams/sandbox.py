@@ -1,0 +1,567 @@
+"""A pretend GateProxy that speaks the documented JSON, remembers everything and can misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from fnmatch import fnmatchcase
+from typing import Literal
+from urllib.parse import unquote
+
+import httpx
+
+TOKEN = "gpk_live_sandbox"  # noqa: S105 - opens nothing but this pretence
+
+GB = 1 << 30
+MB = 1 << 20
+
+PricingShape = Literal["list", "map", "lists", "flat", "none"]
+"""What /pricing answers: the vendor documents the call without an example."""
+
+
+@dataclass(slots=True)
+class SandboxPlan:
+    """One plan for sale."""
+
+    traffic: str
+    code: str
+    price: Decimal
+    in_stock: bool = True
+
+
+@dataclass(slots=True)
+class SandboxProvider:
+    """One provider with its plans."""
+
+    code: str
+    name: str
+    plans: list[SandboxPlan]
+    is_active: bool = True
+
+
+@dataclass(slots=True)
+class SandboxOrder:
+    """One order that was made and paid."""
+
+    reference: str
+    token: str = field(repr=False)
+    provider: str
+    plan: str
+    traffic: str
+    cost: Decimal
+    made_at: float
+    """By the sandbox's clock; it is listed and found from then on."""
+    polls_left: int = 0
+    """How many more reads of this order say `pending`."""
+    word: str = "completed"
+    """The status once nothing is pending."""
+
+
+@dataclass(slots=True)
+class SandboxAccount:
+    """One account, known by its token."""
+
+    balance: Decimal
+    busy_until: float = 0.0
+    is_working: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxRequest:
+    """One request that arrived; `status` is None where no answer left."""
+
+    at: float
+    method: str
+    path: str
+    token: str | None = field(repr=False)
+    status: int | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """What goes wrong with the next `times` requests of this method and path pattern.
+
+    Without `is_done` nothing happens on the pretended side. The usual ones:
+
+        Fault(error=httpx.ConnectError("refused"))            the request never left
+        Fault(error=httpx.ReadTimeout("lost"))                lost before the order was made
+        Fault(error=httpx.ReadTimeout("lost"), is_done=True)  made, and the answer lost
+        Fault(status=502, code="provider_error")              their refusal, nothing made
+        Fault(status=502, body="<html>", is_done=True)        made, and an edge's page came back
+        Fault(cut=40)                                         made, and the answer cut off
+        Fault(delay=3.0)                                      made after a while
+        Fault(pending=2)                                      made; credentials at the second poll
+    """
+
+    method: str | None = "POST"
+    """None fits every method."""
+    path: str = "*"
+    times: int = 1
+    delay: float = 0.0
+    """Seconds of `sleep` before anything is done; the token is busy meanwhile."""
+    error: Exception | None = None
+    status: int | None = None
+    code: str | None = None
+    """Makes an answer in the documented error envelope."""
+    body: str | bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    is_done: bool = False
+    cut: int | None = None
+    pending: int = 0
+    word: str = "completed"
+    works_for: float = 0.0
+    """Seconds by the clock until the order exists; the token is busy for others until then."""
+
+    def fits(self, method: str, path: str) -> bool:
+        """Whether this fault is meant for such a request."""
+        return self.method in {None, method} and fnmatchcase(path, self.path)
+
+
+def catalogue() -> list[SandboxProvider]:
+    """Six providers with believable plans; the two of NodeMaven's documents are among them."""
+
+    def provider(code: str, name: str, *rows: tuple[str, str, str]) -> SandboxProvider:
+        plans = [SandboxPlan(traffic, plan, Decimal(price)) for traffic, plan, price in rows]
+        return SandboxProvider(code, name, plans)
+
+    return [
+        provider(
+            "abcproxy",
+            "ABC Proxy",
+            ("1 GB", "1", "2.10"),
+            ("5 GB", "5", "9.75"),
+            ("10 GB", "10", "18.50"),
+            ("50 GB", "50", "85.00"),
+        ),
+        provider(
+            "9proxy",
+            "9Proxy",
+            ("1 GB", "1", "2.80"),
+            ("5 GB", "5", "13.00"),
+            ("20 GB", "20", "46.00"),
+            ("100 GB", "100", "198.00"),
+        ),
+        provider(
+            "proxyseller",
+            "ProxySeller",
+            ("1 GB", "res-1", "3.20"),
+            ("3 GB", "res-3", "9.00"),
+            ("10 GB", "res-10", "27.00"),
+            ("5 IPs, 30 days", "isp-5-30", "11.50"),
+        ),
+        provider(
+            "nodemaven",
+            "NodeMaven",
+            ("120 MB", "0.120", "0.45"),
+            ("500 MB", "0.500", "1.80"),
+            ("1 GB", "1", "3.50"),
+            ("5 GB", "5", "16.50"),
+            ("10 GB", "10", "31.00"),
+            ("25 GB", "25", "72.50"),
+            ("50 GB", "50", "137.50"),
+        ),
+        provider(
+            "dataimpulse",
+            "DataImpulse",
+            ("1 GB", "1", "1.15"),
+            ("5 GB", "5", "5.50"),
+            ("25 GB", "25", "26.25"),
+            ("100 GB", "100", "99.00"),
+        ),
+        provider(
+            "9proxy_cd_key",
+            "9Proxy CD Key",
+            ("25 IPs", "ip25", "2.40"),
+            ("100 IPs", "ip100", "8.20"),
+            ("500 IPs", "ip500", "36.00"),
+        ),
+    ]
+
+
+class GateProxySandbox:
+    """One pretended GateProxy: mount `handle` as a transport, or serve it over HTTP.
+
+    The same requests in the same order get the same answers, whatever the time of day.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokens: dict[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        seed: int = 1,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._seed = seed
+        self.providers = {provider.code: provider for provider in catalogue()}
+        self.accounts: dict[str, SandboxAccount] = {}
+        self.orders: list[SandboxOrder] = []
+        self.requests: list[SandboxRequest] = []
+        self.faults: list[Fault] = []
+        self.pricing_shape: PricingShape = "list"
+        self.list_has_plan = True
+        self.list_lag = 0.0
+        """Seconds by the clock before a new order is listed."""
+        for token, balance in ({TOKEN: "500.00"} if tokens is None else tokens).items():
+            self.set_balance(token, balance)
+
+    def set_balance(self, token: str, balance: str) -> None:
+        """Give an account this balance; a token not seen before opens one."""
+        if token in self.accounts:
+            self.accounts[token].balance = Decimal(balance)
+        else:
+            self.accounts[token] = SandboxAccount(Decimal(balance))
+
+    def set_price(self, provider: str, plan: str, price: str) -> None:
+        """Change what a plan costs from now on."""
+        self.plan(provider, plan).price = Decimal(price)
+
+    def set_stock(self, provider: str, plan: str, *, in_stock: bool) -> None:
+        """Let a plan run out, or come back."""
+        self.plan(provider, plan).in_stock = in_stock
+
+    def set_active(self, provider: str, *, is_active: bool) -> None:
+        """Switch a provider off or on."""
+        self.providers[provider].is_active = is_active
+
+    def plan(self, provider: str, plan: str) -> SandboxPlan:
+        """A plan for sale; `KeyError` for one that does not exist."""
+        for found in self.providers[provider].plans:
+            if found.code == plan:
+                return found
+        raise KeyError(plan)
+
+    def count(self, method: str, path: str = "*") -> int:
+        """How many requests of this method and path pattern arrived."""
+        return sum(
+            request.method == method and fnmatchcase(request.path, path)
+            for request in self.requests
+        )
+
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request; raises an httpx error where a fault says that none gets through."""
+        # The undecoded path: a username may hold an encoded slash.
+        path = request.url.raw_path.decode("ascii").partition("?")[0]
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ") or None
+        fault = self._fault(request.method, path)
+        status = None
+        try:
+            response = await self._faulty(request, path, token, fault)
+            status = response.status_code
+            return response
+        finally:
+            seen = SandboxRequest(self._clock(), request.method, path, token, status)
+            self.requests.append(seen)
+
+    def _fault(self, method: str, path: str) -> Fault | None:
+        for fault in self.faults:
+            if fault.fits(method, path):
+                fault.times -= 1
+                if fault.times <= 0:
+                    self.faults.remove(fault)
+                return fault
+        return None
+
+    async def _faulty(
+        self, request: httpx.Request, path: str, token: str | None, fault: Fault | None
+    ) -> httpx.Response:
+        if fault is None:
+            return await self._answer(request, path, token, Fault())
+        replaced = fault.error or fault.status or fault.code or fault.body is not None
+        if not replaced or fault.is_done:
+            response = await self._answer(request, path, token, fault)
+        else:
+            if fault.delay:
+                await self._sleep(fault.delay)
+            response = httpx.Response(200)
+        if fault.error is not None:
+            raise fault.error
+        if fault.code is not None:
+            response = _refusal(fault.status or 400, fault.code)
+        elif replaced:
+            response = httpx.Response(fault.status or 200, content=fault.body or b"")
+        if fault.cut is not None:
+            kept = response.content[: fault.cut]
+            response = httpx.Response(response.status_code, content=kept)
+        response.headers.update(fault.headers)
+        return response
+
+    async def _answer(
+        self, request: httpx.Request, path: str, token: str | None, fault: Fault
+    ) -> httpx.Response:
+        steps = [unquote(step) for step in path.strip("/").split("/")]
+        if fault.delay and request.method != "POST":
+            await self._sleep(fault.delay)
+        match request.method, steps:
+            case "GET", ["health"]:
+                return _json({"success": True, "status": "ok"})
+            case "GET", [""]:
+                return _json({"success": True, "name": "GateProxy API", "version": "1.0"})
+            case _:
+                pass
+        if token is None or token not in self.accounts:
+            return _refusal(401, "unauthorized")
+        match request.method, steps:
+            case "GET", ["account", "balance"]:
+                balance = float(self.accounts[token].balance)
+                return _json({"success": True, "balance": balance, "currency": "USD"})
+            case "GET", ["providers"]:
+                return _json({"success": True, "providers": self._providers()})
+            case "GET", ["providers", code, "pricing"]:
+                return self._pricing(code)
+            case "GET", ["pricing"]:
+                return self._all_pricing()
+            case "POST", ["orders"]:
+                return await self._place(request, token, fault)
+            case "GET", ["orders"]:
+                return self._list(request, token)
+            case "GET", ["orders", reference]:
+                return self._one(reference, token)
+            case "GET", ["proxies", target, username, "usage"]:
+                return self._usage(target, username, token)
+            case _:
+                return _refusal(404, "not_found")
+
+    def _providers(self) -> list[dict[str, object]]:
+        return [
+            {"id": provider.code, "name": provider.name, "status": "active"}
+            for provider in self.providers.values()
+            if provider.is_active
+        ]
+
+    def _prices(self, provider: SandboxProvider) -> dict[str, object]:
+        plans = [
+            {"traffic": plan.traffic, "plan": plan.code, "price": float(plan.price)}
+            for plan in provider.plans
+        ]
+        return {"provider": provider.code, "currency": "USDT", "plans": plans}
+
+    def _pricing(self, code: str) -> httpx.Response:
+        provider = self.providers.get(code)
+        if provider is None or not provider.is_active:
+            return _refusal(404, "provider_not_found")
+        return _json({"success": True, **self._prices(provider)})
+
+    def _all_pricing(self) -> httpx.Response:
+        active = [provider for provider in self.providers.values() if provider.is_active]
+        prices = [self._prices(provider) for provider in active]
+        match self.pricing_shape:
+            case "list":
+                return _json({"success": True, "pricing": prices})
+            case "map":
+                named = {str(one["provider"]): one for one in prices}
+                return _json({"success": True, "providers": named})
+            case "lists":
+                rows = {str(one["provider"]): one["plans"] for one in prices}
+                return _json({"success": True, "currency": "USDT", "data": rows})
+            case "flat":
+                flat = [
+                    {
+                        "provider": provider.code,
+                        "plan": plan.code,
+                        "traffic": plan.traffic,
+                        "price": float(plan.price),
+                        "currency": "USDT",
+                    }
+                    for provider in active
+                    for plan in provider.plans
+                ]
+                return _json({"success": True, "plans": flat})
+            case "none":
+                return _refusal(404, "not_found")
+
+    async def _place(self, request: httpx.Request, token: str, fault: Fault) -> httpx.Response:
+        account = self.accounts[token]
+        try:
+            body = json.loads(await request.aread())
+        except ValueError:
+            return _refusal(400, "invalid_json")
+        if not isinstance(body, dict):
+            return _refusal(400, "invalid_json")
+        if account.is_working or account.busy_until > self._clock():
+            return _refusal(409, "order_processing")
+        account.is_working = True
+        try:
+            if fault.delay:
+                await self._sleep(fault.delay)
+            return self._make(account, token, body.get("provider"), body.get("plan"), fault)
+        finally:
+            account.is_working = False
+
+    def _make(
+        self, account: SandboxAccount, token: str, provider: object, plan: object, fault: Fault
+    ) -> httpx.Response:
+        found = self.providers.get(provider) if isinstance(provider, str) else None
+        if found is None or not found.is_active:
+            return _refusal(404, "provider_not_found")
+        # The documents' own example sends "1GB"; only what /pricing gave is taken here.
+        wanted = next((one for one in found.plans if one.code == plan), None)
+        if wanted is None:
+            return _refusal(400, "invalid_plan")
+        if account.balance < wanted.price:
+            return _refusal(402, "insufficient_balance")
+        if not wanted.in_stock:
+            return _refusal(502, "provider_error")
+        account.balance -= wanted.price
+        account.busy_until = self._clock() + fault.works_for
+        order = SandboxOrder(
+            reference=f"ord_{self._letters(len(self.orders), 'reference', 8)}",
+            token=token,
+            provider=found.code,
+            plan=wanted.code,
+            traffic=wanted.traffic,
+            cost=wanted.price,
+            made_at=self._clock() + fault.works_for,
+            polls_left=fault.pending,
+            word=fault.word,
+        )
+        self.orders.append(order)
+        named = {"success": True, "order_id": order.reference, "status": self._status(order)}
+        return _json({**named, **self._goods(order)})
+
+    def _of(self, token: str, lag: float = 0.0) -> list[SandboxOrder]:
+        until = self._clock() - lag
+        return [one for one in self.orders if one.token == token and one.made_at <= until]
+
+    def _list(self, request: httpx.Request, token: str) -> httpx.Response:
+        limit = min(_counted(request.url.params.get("limit"), 20), 100)
+        page = _counted(request.url.params.get("page"), 1)
+        newest = self._of(token, self.list_lag)[::-1]
+        rows = [self._row(order) for order in newest[(page - 1) * limit : page * limit]]
+        return _json({"success": True, "page": page, "limit": limit, "orders": rows})
+
+    def _row(self, order: SandboxOrder) -> dict[str, object]:
+        what = {"provider": order.provider, "plan": order.plan} if self.list_has_plan else {}
+        return {
+            "order_id": order.reference,
+            **what,
+            "status": self._status(order),
+            "price": float(order.cost),
+            "created_at": datetime.fromtimestamp(order.made_at, UTC).isoformat(),
+        }
+
+    def _one(self, reference: str, token: str) -> httpx.Response:
+        order = self._find(reference, token)
+        if order is None:
+            return _refusal(404, "order_not_found")
+        order.polls_left = max(order.polls_left - 1, 0)
+        whole = {**self._row(order), "provider": order.provider, "plan": order.plan}
+        return _json({"success": True, "order": {**whole, **self._goods(order)}})
+
+    def _find(self, reference: str, token: str) -> SandboxOrder | None:
+        return next((one for one in self._of(token) if one.reference == reference), None)
+
+    def _status(self, order: SandboxOrder) -> str:
+        return "pending" if order.polls_left else order.word
+
+    def _usage(self, target: str, username: str, token: str) -> httpx.Response:
+        order = self._find(target, token) if username == "auto" else None
+        if order is None:
+            named = [one for one in self._of(token) if one.provider == target]
+            order = next((one for one in named if self._username(one) == username), None)
+        provider = order.provider if order is not None else target
+        if provider in {"proxyseller", "9proxy_cd_key"}:
+            return _refusal(400, "usage_not_available")
+        if order is None:
+            return _refusal(404, "proxy_not_found")
+        number, unit = order.traffic.split(" ", 1)
+        total = int(number) * (GB if unit == "GB" else MB)
+        # Each customer uses a plan up at a pace of their own: within one to five days.
+        days = 1 + int(self._letters(self.orders.index(order), "pace", 4), 16) % 5
+        age = max(self._clock() - order.made_at, 0.0)
+        used = min(int(total * age / (days * 86_400)), total)
+        return _json(
+            {
+                "success": True,
+                "provider": order.provider,
+                "proxy_username": self._username(order),
+                "used": _size(used),
+                "remaining": _size(total - used),
+                "total": _size(total),
+                "order_id": order.reference,
+            }
+        )
+
+    def _goods(self, order: SandboxOrder) -> dict[str, object]:
+        """What the order delivers, in the form of its provider; nothing while it is pending."""
+        if self._status(order) != "completed":
+            return {}
+        number = self.orders.index(order)
+        password = self._letters(number, "password", 12)
+        username = self._username(order)
+        match order.provider:
+            case "9proxy_cd_key":
+                key = self._letters(number, "key", 16).upper()
+                parts = [key[at : at + 4] for at in range(0, 16, 4)]
+                return {"cd_key": "-".join(["9P", *parts]), "ips": int(order.plan[2:])}
+            case "proxyseller" if order.plan.startswith("isp"):
+                # 203.0.113.0/24 belongs to nobody: it is kept for examples.
+                first = 10 + number % 200
+                lines = [f"203.0.113.{first + at}:50100:{username}:{password}" for at in range(5)]
+                return {"proxies": lines}
+            case "proxyseller":
+                host, port = "res.proxy-seller.com", 10000
+            case "abcproxy":
+                host, port = f"na.{self._letters(number, 'host', 8)}.abcproxy.vip", 4950
+            case "9proxy":
+                host, port = "gb.9proxy.example", 6000
+            case "dataimpulse":
+                host, port = "gw.dataimpulse.com", 823
+            case _:
+                host, port = "gate.nodemaven.com", 8080
+        proxy = {
+            "host": host,
+            "port": port,
+            "username": username,
+            "password": password,
+            "protocol": "HTTP",
+        }
+        return {"proxy": proxy}
+
+    def _username(self, order: SandboxOrder) -> str:
+        login = self._letters(self.orders.index(order), "login", 6)
+        match order.provider:
+            case "abcproxy":
+                return f"gateproxy{login}-zone-abc-region-US"
+            case "9proxy":
+                return f"gp9{login}-country-us"
+            case "proxyseller" if order.plan.startswith("isp"):
+                return f"ps{login}"
+            case "proxyseller":
+                return f"ps{login}_c_US"
+            case "dataimpulse":
+                return f"{login}__cr.us"
+            case _:
+                return f"nodemaven_{login}-country-us"
+
+    def _letters(self, number: int, what: str, length: int) -> str:
+        """Chance that repeats itself: the same for the same seed, order and purpose."""
+        return hashlib.sha256(f"{self._seed} {number} {what}".encode()).hexdigest()[:length]
+
+
+def _counted(text: str | None, default: int) -> int:
+    is_number = text is not None and text.isascii() and text.isdigit() and len(text) < 7
+    return max(int(text or default), 1) if is_number else default
+
+
+def _size(amount: int) -> str:
+    if amount >= GB:
+        return f"{amount / GB:.2f}".rstrip("0").rstrip(".") + "GB"
+    return f"{amount / MB:.1f}".rstrip("0").rstrip(".") + "MB"
+
+
+def _json(body: dict[str, object], status: int = 200) -> httpx.Response:
+    return httpx.Response(status, json=body)
+
+
+def _refusal(status: int, code: str) -> httpx.Response:
+    message = code.replace("_", " ").capitalize() + "."
+    return _json({"success": False, "error": {"code": code, "message": message}}, status)

@@ -1,0 +1,1 @@
+"""What the shop promises, as sentences that can be run."""

@@ -1,0 +1,358 @@
+"""What the shop owes people reaches them: in order, in time, and without a loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiogram import Dispatcher
+
+from bot.demo.telegram import Fault, Person, Telegram
+from bot.domain.customers import ShopInfo
+from bot.domain.money import usd
+from bot.domain.notices import BackupMade, Notice, OwnerReplied, Trouble, WalletChanged
+from bot.domain.orders import CustomerId
+from bot.handlers import routes
+from bot.handlers.courier import LONGEST_PAUSE, MOST_FAILURES, Courier
+from bot.handlers.polling import Polling
+from bot.handlers.render import Renderer
+from bot.screens import notices
+from tests.bench import OTHER_OWNER, OWNER, Bench, HandClock, opened, sandbox_for
+from tests.telegram import ALICE, Customer, bot_of, settling, task_group
+
+BOB = Person(1003, "Bob", "bob_b")
+OLGA = Person(OWNER, "Olga", "olga_owner")
+
+
+@dataclass(slots=True)
+class Post:
+    """A shop, its courier and people; nothing is sent until a test says so."""
+
+    bench: Bench
+    core: Telegram
+    courier: Courier
+    renderer: Renderer
+    alice: Customer
+    bob: Customer
+    olga: Customer
+
+    async def owe(self, person: Person, *owed: Notice) -> None:
+        async with self.bench.shop.outbox._database.write() as tx:
+            for notice in owed:
+                await self.bench.shop.outbox.owe(tx, CustomerId(person.id), notice)
+
+    async def say(self, person: Person, *words: str) -> None:
+        await self.owe(person, *(OwnerReplied(each) for each in words))
+
+    async def send_all(self, seconds: float = 30, *, every: float = 1) -> None:
+        """Let the courier send for so long."""
+        for _ in range(int(seconds / every)):
+            while await self.courier.step():
+                pass
+            self.bench.clock.turn(every)
+
+    def heard(self, person: Person) -> list[str]:
+        """What an owner's answers said, in the order in which they came."""
+        said = [each.text for each in self.core.messages(person.id) if each.from_bot]
+        return [text.split("\n")[-1] for text in said if text.startswith("The shop answers")]
+
+    async def dead(self) -> int:
+        return (await self.bench.shop.desk.state()).undelivered
+
+
+@pytest.fixture
+async def post(database_url: str) -> AsyncIterator[Post]:
+    clock = HandClock()
+    core = Telegram(clock=lambda: clock.now().timestamp(), people=[ALICE, BOB, OLGA])
+    bot = bot_of(core)
+
+    async def sleep(seconds: float) -> None:
+        clock.turn(seconds)
+
+    async def nothing() -> None:
+        """Nobody else polls."""
+
+    async with opened(database_url, sandbox_for(clock), clock) as bench, task_group() as tasks:
+        shop = bench.shop
+        dispatcher = Dispatcher(disable_fsm=True, **shop.parts(ShopInfo(None, core.bot_username)))
+        dispatcher.include_router(routes(clock))
+        renderer = Renderer(bot, sleep=sleep)
+        polling = Polling(
+            bot, dispatcher, renderer, tasks, clock, on_conflict=nothing, sleep=sleep
+        )
+        courier = Courier(
+            shop.outbox, renderer, tasks, clock, orders=shop.orders, customers=shop.customers,
+            catalog=shop.catalog, markup=shop.markup, usages=shop.usages, patience=0.2,
+        )  # fmt: skip
+        settle = settling(polling)
+        people = [Customer(core, settle, person) for person in (ALICE, BOB, OLGA)]
+        for person in people:
+            await person.send("/start")
+        yield Post(bench, core, courier, renderer, *people)
+
+
+async def test_notices_of_one_chat_come_in_order(post: Post) -> None:
+    await post.say(ALICE, "one", "two", "three", "four", "five")
+
+    await post.send_all()
+
+    assert post.heard(ALICE) == ["one", "two", "three", "four", "five"]
+    assert not await post.courier.step()
+
+
+async def test_a_chat_gets_about_one_message_a_second(post: Post) -> None:
+    await post.say(ALICE, *"abcdefgh")
+
+    while await post.courier.step():
+        pass
+    at_once = len(post.heard(ALICE))
+    await post.send_all(3)
+
+    assert 1 <= at_once <= 3
+    assert len(post.heard(ALICE)) == at_once + 3 - 1
+
+
+async def test_all_chats_together_get_about_thirty_a_second(post: Post) -> None:
+    for number in range(5000, 5060):
+        person = Person(number, f"P{number}")
+        post.core.send(person, "x")
+        await post.bench.customer(number)
+        await post.say(person, "hello")
+    before = post.core.count("sendMessage")
+
+    while await post.courier.step():
+        pass
+
+    assert post.core.count("sendMessage") - before == 30
+    await post.send_all(3)
+    assert post.core.count("sendMessage") - before == 60
+
+
+async def test_a_backup_comes_as_a_file_and_one_that_is_gone_not_at_all(
+    post: Post, tmp_path: Path
+) -> None:
+    made = tmp_path / "bot-20261122T100000Z.backup"
+    made.write_bytes(b"sealed")
+
+    await post.owe(OLGA, BackupMade(str(made)), BackupMade(str(tmp_path / "gone.backup")))
+    await post.send_all()
+
+    (message,) = [one for one in post.core.messages(OLGA.id) if one.document is not None]
+    assert message.document is not None
+    assert message.document["file_name"] == made.name
+    assert "without the shop's key nobody can read it" in message.text
+    assert await post.bench.shop.outbox.due() == ()
+
+
+async def test_the_credentials_come_in_a_message_of_their_own(post: Post) -> None:
+    await post.bench.top_up(CustomerId(ALICE.id), "10")
+    await post.send_all(2)
+    await post.alice.open("1 GB", "NodeMaven")
+    await post.alice.tap("Buy")
+    living = post.alice.message
+    assert "held" in living.text
+
+    await post.bench.work()
+    await post.send_all(3)
+
+    kept = post.alice.messages[-1]
+    assert kept.id != living.id
+    assert "nodemaven" in kept.text
+    edited = next(each for each in post.alice.messages if each.id == living.id)
+    assert edited.text != living.text
+    assert "delivered" in edited.text.lower()
+
+
+async def test_a_living_screen_that_was_left_is_not_drawn_over(post: Post) -> None:
+    await post.bench.top_up(CustomerId(ALICE.id), "10")
+    await post.send_all(2)
+    await post.alice.buy("1 GB", "NodeMaven")
+    living = post.alice.message.id
+    await post.alice.tap("Home")
+
+    await post.bench.work()
+    await post.send_all(3)
+
+    shown = next(each for each in post.alice.messages if each.id == living)
+    assert "Hello, Alice" in shown.text
+
+
+async def test_a_tap_that_is_being_handled_is_drawn_before_the_news(post: Post) -> None:
+    turn = post.renderer.turns.take(ALICE.id)
+    await post.say(ALICE, "news")
+
+    await post.courier.step()
+    assert post.heard(ALICE) == []
+
+    turn.leave()
+    await asyncio.sleep(0.05)
+    assert post.heard(ALICE) == ["news"]
+
+
+async def test_a_limited_chat_waits_and_the_others_do_not(post: Post) -> None:
+    post.core.faults.append(Fault("sendMessage", ALICE.id, retry_after=20))
+    await post.say(ALICE, "late")
+    await post.say(BOB, "soon")
+
+    await post.send_all(15)
+    assert (post.heard(ALICE), post.heard(BOB)) == ([], ["soon"])
+
+    await post.send_all(10)
+    assert post.heard(ALICE) == ["late"]
+
+
+async def test_a_slow_chat_keeps_nobody_waiting(post: Post) -> None:
+    turn = post.renderer.turns.take(ALICE.id)
+    await post.say(ALICE, "late")
+    await post.say(BOB, "one")
+    await post.courier.step()
+    await post.say(BOB, "two")
+    post.bench.clock.turn(1)
+    await post.courier.step()
+
+    assert post.heard(BOB) == ["one", "two"]
+
+    turn.leave()
+    await asyncio.sleep(0.05)
+    assert post.heard(ALICE) == ["late"]
+
+
+async def test_who_blocked_the_bot_gets_it_at_the_next_contact(post: Post) -> None:
+    await post.alice.block()
+    await post.say(ALICE, "one", "two")
+    await post.say(BOB, "other")
+
+    await post.send_all()
+    assert post.heard(ALICE) == []
+    assert post.heard(BOB) == ["other"]
+    refused = post.core.count("sendMessage")
+    await post.send_all()
+    assert post.core.count("sendMessage") == refused
+
+    await post.alice.unblock()
+    await post.send_all()
+    assert post.heard(ALICE) == ["one", "two"]
+    assert await post.dead() == 0
+
+
+async def test_an_owner_who_never_started_the_bot_makes_no_loop(post: Post) -> None:
+    stranger = Person(OTHER_OWNER, "Otto")
+    await post.owe(stranger, Trouble("catalog_old"))
+
+    await post.send_all(120)
+    assert sum("sendMessage" in call.method for call in post.core.calls) < 10
+
+    otto = Customer(post.core, post.alice.settle, stranger)
+    await otto.send("/start")
+    await post.send_all()
+    assert any("price list is old" in each.text for each in otto.messages)
+
+
+async def test_what_telegram_cannot_read_comes_as_plain_text(post: Post) -> None:
+    words = "Bad Request: can't parse entities: unsupported start tag"
+    post.core.faults.append(Fault("sendMessage", ALICE.id, 400, description=words))
+    await post.say(ALICE, "a < b")
+
+    await post.send_all(2)
+
+    assert "a < b" in post.alice.messages[-1].text
+
+
+async def test_what_telegram_refuses_is_given_up_once_and_told_to_the_owner(post: Post) -> None:
+    words = "Bad Request: BUTTON_DATA_INVALID"
+    post.core.faults.append(Fault("sendMessage", ALICE.id, 400, description=words))
+    await post.say(ALICE, "poison", "next")
+
+    await post.send_all()
+
+    assert post.heard(ALICE) == ["next"]
+    assert await post.dead() == 1
+    assert any("given up" in each.text for each in post.olga.messages)
+
+
+async def test_a_refused_alert_makes_no_new_alert(post: Post) -> None:
+    words = "Bad Request: BUTTON_DATA_INVALID"
+    post.core.faults.append(Fault("sendMessage", OWNER, 400, description=words, times=1000))
+    await post.owe(OLGA, Trouble("catalog_old"))
+    before = post.core.count("sendMessage")
+
+    await post.send_all(600, every=5)
+
+    assert post.core.count("sendMessage") - before == 1
+
+
+async def test_an_outage_of_six_hours_loses_nothing_and_keeps_the_order(post: Post) -> None:
+    post.core.faults.append(Fault("sendMessage", times=1_000_000))
+    await post.say(ALICE, "one", "two")
+    for _ in range(6 * 60):
+        await post.courier.step()
+        post.bench.clock.turn(60)
+    assert post.core.count("sendMessage") < 200
+
+    post.core.faults.clear()
+    await post.send_all(LONGEST_PAUSE + 5)
+
+    assert post.heard(ALICE) == ["one", "two"]
+    assert await post.dead() == 0
+
+
+async def test_a_message_whose_answer_got_lost_comes_at_worst_twice(post: Post) -> None:
+    post.core.faults.append(Fault("sendMessage", ALICE.id, lose_answer=True))
+    await post.say(ALICE, "hello")
+
+    await post.send_all()
+
+    assert post.heard(ALICE) == ["hello", "hello"]
+
+
+async def test_a_notice_that_cannot_be_drawn_is_given_up_after_ten_tries(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def broken(*_: object) -> None:
+        tries.append(1)
+        raise KeyError
+
+    monkeypatch.setattr(notices, "owner_replied", broken)
+    await post.owe(ALICE, OwnerReplied("x"), WalletChanged(usd("1"), usd("1"), False, ""))
+
+    await post.send_all(3600, every=60)
+
+    assert len(tries) == MOST_FAILURES
+    assert await post.dead() == 1
+    assert "is added to your balance" in post.alice.messages[-1].text
+
+
+async def test_a_database_that_fails_after_the_sending_makes_no_second_message(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failures = post.bench.shop.outbox.sent, [OSError("gone"), OSError("gone")]
+
+    async def failing(owed: object) -> None:
+        if failures:
+            raise failures.pop()
+        await real(owed)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(post.bench.shop.outbox, "sent", failing)
+    await post.say(ALICE, "once", "then")
+
+    await post.send_all()
+
+    assert post.heard(ALICE) == ["once", "then"]
+
+
+async def test_the_courier_runs_until_it_is_stopped(post: Post) -> None:
+    come = asyncio.Event()
+    post.core.on_change.append(lambda change: come.set() if change.kind == "message" else None)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(post.courier.run())
+        await post.say(ALICE, "hello")
+        async with asyncio.timeout(5):
+            await come.wait()
+        await post.courier.stop()
+
+    assert post.heard(ALICE) == ["hello"]

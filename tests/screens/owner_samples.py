@@ -1,0 +1,91 @@
+"""People, orders and hostile words that the owner's screens are drawn with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot.callbacks import KEPT
+from bot.demo.telegram_html import parse_html, units
+from bot.domain.catalog import Plan, PlanId, Provider, ProviderId, UsageByApi
+from bot.domain.customers import Person
+from bot.domain.money import usd
+from bot.domain.orders import CustomerId, Order, OrderId, OrderState
+from bot.i18n import texts
+from bot.screens.base import Button, Screen
+
+EN = texts("en")
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+AT = "4 May 2026, 12:00 UTC"
+
+HOSTILE = (
+    "<b>",
+    "</code>",
+    '<a href="tg://user?id=1">x</a>',
+    "<tg-spoiler>",
+    "&lt;",
+    "&#0;",
+    "*_[]()~>#+-=|{}.!",
+    "{0}",
+    "{price}",
+    "%s",
+    "${x}",
+    "```",
+    "\u202eenoD",
+    "a\u0301" * 40,
+    "\u3164",
+    "\x00\x07",
+    "\ud800",
+    "🏴" * 40,
+    "' OR 1=1--",
+    "\r\nX: y",
+)
+
+ANN = Person(CustomerId(1001), "Ann", "ann")
+OLGA = Person(CustomerId(7), "Olga", None)
+
+NODEMAVEN = Provider(ProviderId(4), "gateproxy", "nodemaven", "NodeMaven", UsageByApi())
+GIG = Plan(PlanId(11), NODEMAVEN, "1GB", "1 GB", usd("3.36"), 1024**3, NOON)
+
+ORDER = Order(
+    id=OrderId(42),
+    customer=ANN.id,
+    plan=GIG.id,
+    provider=NODEMAVEN.id,
+    provider_name="NodeMaven",
+    title="1 GB",
+    is_code=False,
+    quantity=1,
+    price=usd("4.03"),
+    cost=usd("3.36"),
+    state=OrderState.DELIVERED,
+    accepted_at=NOON,
+    moved_at=NOON + timedelta(minutes=1),
+    reason=None,
+    upstream_order_id="ord_9x1a8f",
+    shown_at=None,
+)
+
+
+def order_in(state: OrderState, reason: str | None = None) -> Order:
+    return replace(ORDER, state=state, reason=reason)
+
+
+def labels(screen: Screen) -> list[list[str]]:
+    return [[button.label.plain() for button in row] for row in screen.rows]
+
+
+def visible(screen: Screen) -> str:
+    """What a person reads: the text after Telegram has parsed it; fails where it would refuse."""
+    text, _ = parse_html(screen.text)
+    assert 0 < units(text) <= 4096
+    for row in screen.rows:
+        assert 0 < len(row) <= 8
+        for button in row:
+            assert button.label.plain().strip()
+            assert "<" not in button.label.template
+            if isinstance(button, Button):
+                assert len((KEPT + button.does.pack()).encode()) <= 64
+    if screen.asks is not None:
+        assert len(screen.asks.pack().encode()) <= 64
+    return text

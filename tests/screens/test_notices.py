@@ -1,0 +1,416 @@
+"""Notices: each one is drawn, kept, safe with anybody's words, and offers the next step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never, get_args
+
+import pytest
+
+from bot.callbacks import (
+    AskOwner,
+    Buy,
+    OwnerOrder,
+    Reply,
+    RollBack,
+    ShowMarkup,
+    ShowPlan,
+    TopUpFor,
+)
+from bot.domain.catalog import Offer
+from bot.domain.customers import Person
+from bot.domain.markup import NamedChange, Rule, RuleChange, RuleChangeId, Scope
+from bot.domain.money import usd
+from bot.domain.notices import (
+    BackupMade,
+    CustomerAsks,
+    CustomerComplains,
+    MarkupMoved,
+    Notice,
+    OrderDecided,
+    OrderDelivered,
+    OrderInDoubt,
+    OrderInReview,
+    OrderMoved,
+    OrderNeedsPerson,
+    OrderRefunded,
+    OrderReleased,
+    OwnerReplied,
+    Sold,
+    StrayFound,
+    Trouble,
+    WalletChanged,
+    WalletMoved,
+)
+from bot.domain.orders import Order, OrderState
+from bot.domain.usage import AskBot, Measured, Traffic, Unknowable, Unreachable, UsageSeen
+from bot.i18n import LANGUAGES, Texts, texts
+from bot.screens import notices
+from bot.screens.base import Button, Screen, Style
+from tests.screens.owner_samples import (
+    ANN,
+    AT,
+    EN,
+    GIG,
+    HOSTILE,
+    NODEMAVEN,
+    NOON,
+    OLGA,
+    ORDER,
+    labels,
+    order_in,
+    visible,
+)
+
+INTENT = "c0ffee00c0ffee00"
+MEASURED = Measured(Traffic("120 MB", "904 MB", "1 GB"), NOON)
+
+
+def samples(words: str) -> dict[type, Notice]:
+    """One notice of each kind, with `words` wherever somebody else's words go."""
+    found: list[Notice] = [
+        OrderMoved(ORDER.id),
+        OrderDelivered(ORDER.id),
+        OrderInDoubt(ORDER.id, lane_waits=True),
+        OrderInReview(ORDER.id),
+        OrderReleased(ORDER.id, usd("4.20")),
+        OrderRefunded(ORDER.id, words),
+        WalletChanged(usd("10"), usd("13"), False, words, GIG.id),
+        OwnerReplied(words),
+        CustomerAsks(ANN.id, words),
+        CustomerComplains(ORDER.id),
+        WalletMoved(OLGA.id, ANN.id, usd("10"), usd("13"), False, words),
+        MarkupMoved(OLGA.id, 3),
+        OrderNeedsPerson(ORDER.id),
+        OrderDecided(OLGA.id, ORDER.id, words),
+        Sold(ORDER.id),
+        StrayFound(words, words, usd("3.36")),
+        BackupMade("data/backups/bot-20261122T100000Z.backup"),
+        Trouble(words, words),
+    ]
+    return {type(one): one for one in found}
+
+
+def draw(t: Texts, notice: Notice, order: Order, person: Person, words: str) -> Screen | None:
+    """A notice as the courier would have it drawn; None for the two that orders draw."""
+    match notice:
+        case OrderMoved() | OrderDelivered():
+            return None
+        case OrderInDoubt():
+            return notices.order_in_doubt(t, notice, order)
+        case OrderInReview():
+            return notices.order_in_review(t, notice, order)
+        case OrderReleased():
+            return notices.order_released(t, notice, order, INTENT)
+        case OrderRefunded():
+            return notices.order_refunded(t, notice, order)
+        case WalletChanged():
+            plan = replace(GIG, title=words, provider=replace(NODEMAVEN, name=words))
+            return notices.wallet_changed(t, notice, Offer(plan, usd("4.03")))
+        case OwnerReplied():
+            return notices.owner_replied(t, notice)
+        case CustomerAsks():
+            return notices.customer_asks(t, notice, person)
+        case CustomerComplains():
+            seen = Measured(Traffic(words, words, words), NOON)
+            return notices.customer_complains(t, notice, order, person, seen)
+        case WalletMoved():
+            return notices.wallet_moved(t, notice, person, person)
+        case MarkupMoved():
+            change = RuleChange(RuleChangeId(3), Scope(), Rule(1500), OLGA.id, NOON)
+            return notices.markup_moved(t, notice, person, NamedChange(change, words, words))
+        case OrderNeedsPerson():
+            return notices.order_needs_person(t, notice, order, person)
+        case OrderDecided():
+            return notices.order_decided(t, notice, person, order)
+        case Sold():
+            return notices.sold(t, notice, order, person)
+        case StrayFound():
+            return notices.stray_found(t, notice)
+        case BackupMade():
+            return notices.backup_made(t, notice)
+        case Trouble():
+            return notices.trouble(t, notice)
+        case _:
+            assert_never(notice)
+
+
+def test_the_samples_hold_every_notice() -> None:
+    assert set(samples("x")) == set(get_args(Notice))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "words",
+    [*HOSTILE, "x" * 4096, "🏴" * 2048, "&" * 4096, "\n" * 4096],
+    ids=lambda words: f"{ascii(words)[:20]} x{len(words)}",
+)
+def test_every_notice_is_kept_and_survives_anybodys_words(words: str, language: str) -> None:
+    order = replace(ORDER, provider_name=words, title=words, reason=words)
+    person = replace(ANN, name=words[:64])
+
+    for notice in samples(words).values():
+        screen = draw(texts(language), notice, order, person, words)
+        if screen is not None:
+            visible(screen)
+            assert screen.kept
+            assert screen.rows
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_only_the_button_that_spends_money_begins_with_buy(language: str) -> None:
+    for notice in samples("words").values():
+        screen = draw(texts(language), notice, ORDER, ANN, "words")
+        for button in () if screen is None else (one for row in screen.rows for one in row):
+            spends = isinstance(button, Button) and isinstance(button.does, Buy)
+            assert button.label.plain().startswith(("Buy", "Купить")) == spends
+
+
+def test_a_silent_provider_is_told_with_the_money_held_and_a_time() -> None:
+    screen = notices.order_in_doubt(EN, OrderInDoubt(ORDER.id, lane_waits=False), ORDER)
+
+    assert visible(screen) == (
+        "The provider did not answer about order #42, NodeMaven 1 GB. We are checking. "
+        "At most 15 minutes; then you get the proxy or your money back.\n\n"
+        "4.03 USD is held, not spent."
+    )
+    assert labels(screen) == [["Order #42"]]
+
+
+def test_a_waiting_lane_is_told_as_well() -> None:
+    screen = notices.order_in_doubt(EN, OrderInDoubt(ORDER.id, lane_waits=True), ORDER)
+
+    assert visible(screen).endswith(
+        "Other orders of this provider wait as well until it is known."
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("unavailable", "temporarily unavailable"),
+        ("unpaid", "temporarily unavailable"),
+        ("not_sent", "the provider could not be reached"),
+        ("plan_gone", "the provider no longer sells this plan"),
+        ("price_rose", "the price rose before it was placed"),
+        ("refused", "the provider did not take the order"),
+        ("owner", "the owner gave the money back"),
+        ("insufficient_balance", "temporarily unavailable"),
+        (None, "temporarily unavailable"),
+    ],
+)
+def test_a_released_order_says_why_in_words(reason: str | None, words: str) -> None:
+    order = order_in(OrderState.RELEASED, reason)
+
+    screen = notices.order_released(EN, OrderReleased(order.id), order, INTENT)
+
+    assert visible(screen).startswith(
+        "Not charged: 4.03 USD for order #42, NodeMaven 1 GB, is back in your balance.\n"
+        f"Reason: {words}."
+    )
+
+
+def test_a_cancelled_order_is_called_cancelled() -> None:
+    order = order_in(OrderState.RELEASED, "cancelled")
+
+    screen = notices.order_released(EN, OrderReleased(order.id), order, INTENT)
+
+    assert visible(screen) == (
+        "Order #42, NodeMaven 1 GB, is cancelled. 4.03 USD is back in your balance."
+    )
+
+
+def test_a_risen_price_is_shown_old_and_new_with_a_button_that_buys_at_it() -> None:
+    order = order_in(OrderState.RELEASED, "price_rose")
+
+    screen = notices.order_released(EN, OrderReleased(order.id, usd("4.20")), order, INTENT)
+
+    assert "The price was 4.03 USD and is 4.20 USD now." in visible(screen)
+    (buy,) = screen.rows[0]
+    assert isinstance(buy, Button)
+    assert buy.label.plain() == "Buy for 4.20 USD"
+    assert buy.does == Buy(plan=11, micros=4_200_000, intent=INTENT, again=True)
+    assert buy.style is Style.SUCCESS
+
+
+def test_a_top_up_leads_back_to_the_plan_that_was_wanted() -> None:
+    notice = WalletChanged(usd("10"), usd("13"), False, "thanks", GIG.id)
+
+    screen = notices.wallet_changed(EN, notice, Offer(GIG, usd("4.03")))
+
+    assert visible(screen) == (
+        "10.00 USD is added to your balance. You have 13.00 USD now.\n"
+        "Note: thanks\n\n"
+        "You wanted NodeMaven 1 GB for 4.03 USD."
+    )
+    (back,) = screen.rows[0]
+    assert isinstance(back, Button)
+    assert back.label.plain() == "Back to NodeMaven 1 GB"
+    assert back.does == ShowPlan(plan=11, again=False)
+
+
+def test_a_debit_says_why_and_leads_to_no_plan() -> None:
+    notice = WalletChanged(usd("3"), usd("0"), True, "paid twice", None)
+
+    screen = notices.wallet_changed(EN, notice, None)
+
+    assert visible(screen) == (
+        "3.00 USD was taken from your balance. You have 0.00 USD now.\nReason: paid twice"
+    )
+    assert labels(screen) == [["🛒 Browse", "💰 Balance"]]
+
+
+def test_an_answer_can_be_answered() -> None:
+    screen = notices.owner_replied(EN, OwnerReplied("Try <again>"))
+
+    assert visible(screen) == "The shop answers:\n\nTry <again>"
+    assert screen.rows[0][0] == Button(EN("Answer"), AskOwner())
+
+
+def test_a_customers_words_come_with_top_up_and_reply() -> None:
+    screen = notices.customer_asks(EN, CustomerAsks(ANN.id, "I paid you 10"), ANN)
+
+    assert visible(screen) == "Ann (1001, @ann) asks:\n\nI paid you 10"
+    assert screen.rows == (
+        (
+            Button(EN("Top up"), TopUpFor(customer=1001)),
+            Button(EN("Reply"), Reply(customer=1001)),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (MEASURED, f"Usage, read {AT}: 120 MB used, 904 MB left, 1 GB in total."),
+        (Unreachable(MEASURED), f"Usage, read {AT}: 120 MB used, 904 MB left, 1 GB in total."),
+        (Unreachable(None), "Its usage was never read."),
+        (AskBot("https://t.me/proxysellergpbot"), "The provider shows usage in its own bot."),
+        (Unknowable(), "This plan has no usage check."),
+        (None, "Its usage was never read."),
+    ],
+)
+def test_a_complaint_comes_with_the_order_and_its_last_usage(
+    seen: UsageSeen | None, words: str
+) -> None:
+    screen = notices.customer_complains(EN, CustomerComplains(ORDER.id), ORDER, ANN, seen)
+
+    assert visible(screen) == (
+        "Ann (1001, @ann) says that something is wrong with order #42.\n\n"
+        f"NodeMaven 1 GB for 4.03 USD, accepted {AT}: delivered.\n"
+        f"{words}\n\n"
+        "Look at the order, then answer the customer."
+    )
+    assert screen.rows[0] == (
+        Button(EN("Order #{id}", id=42), OwnerOrder(order=42)),
+        Button(EN("Reply"), Reply(customer=1001)),
+    )
+
+
+def test_other_owners_read_who_moved_whose_money() -> None:
+    notice = WalletMoved(OLGA.id, ANN.id, usd("10"), usd("13"), False, "thanks")
+
+    assert visible(notices.wallet_moved(EN, notice, OLGA, ANN)) == (
+        "Olga (7) topped up Ann (1001, @ann) by 10.00 USD. The balance is 13.00 USD now.\n"
+        "Note: thanks"
+    )
+
+
+def test_other_owners_can_undo_a_markup() -> None:
+    change = RuleChange(RuleChangeId(3), Scope(), Rule(1500), OLGA.id, NOON)
+
+    screen = notices.markup_moved(
+        EN, MarkupMoved(OLGA.id, 3), OLGA, NamedChange(change, "NodeMaven", "Olga")
+    )
+
+    assert visible(screen) == "Olga (7) set the markup of NodeMaven to 15%."
+    assert [button.does for button in screen.rows[0] if isinstance(button, Button)] == [
+        ShowMarkup(),
+        RollBack(change=3),
+    ]
+
+
+def test_an_order_that_needs_a_person_says_why() -> None:
+    order = order_in(OrderState.REVIEW, "lane_without_token")
+
+    screen = notices.order_needs_person(EN, OrderNeedsPerson(order.id), order, ANN)
+
+    assert visible(screen) == (
+        "Order #42 needs you.\n\n"
+        "NodeMaven 1 GB for 4.03 USD, Ann (1001, @ann).\n"
+        "Reason: its account has no token in the settings.\n\n"
+        "The customer's money is held until you decide."
+    )
+    assert labels(screen) == [["Decide", "Inbox"]]
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        ("bound", "bound it to an upstream order"),
+        ("by_hand", "delivered it by hand"),
+        ("given_back", "gave the money back"),
+        ("kept_waiting", "lets the bot look for it again"),
+        ("refunded", "refunded it"),
+    ],
+)
+def test_other_owners_read_what_was_decided(decision: str, words: str) -> None:
+    screen = notices.order_decided(EN, OrderDecided(OLGA.id, ORDER.id, decision), OLGA, ORDER)
+
+    assert visible(screen) == (
+        f"Order #42, NodeMaven 1 GB: Olga (7) {words}. The order is delivered."
+    )
+
+
+def test_a_sale_says_what_it_earned() -> None:
+    assert visible(notices.sold(EN, Sold(ORDER.id), ORDER, ANN)) == (
+        "Sold: NodeMaven 1 GB for 4.03 USD to Ann (1001, @ann). Profit: 0.67 USD."
+    )
+
+
+@pytest.mark.parametrize(
+    ("notice", "words"),
+    [
+        (Trouble("out_of_service", "unauthorized"), "refuses the bot's token"),
+        (Trouble("out_of_service", "insufficient_balance"), "Fund the account"),
+        (Trouble("out_of_service", "insufficient_permissions"), "lacks a permission"),
+        (Trouble("out_of_service", "suspended"), "Detail: suspended"),
+        (Trouble("in_service", "gateproxy"), "works again"),
+        (Trouble("unknown_code", "teapot"), "Detail: teapot"),
+        (Trouble("catalog_old"), "The price list is old."),
+        (Trouble("audit_red"), "The books do not balance, so selling is stopped."),
+        (Trouble("no_answer", "2"), "Account: 2"),
+        (Trouble("restored", "2026-11-22T10:00:00+00:00"), "the shop is read-only"),
+        (Trouble("restored_money", "1 +5.00 USD"), "Enter each of them again"),
+        (Trouble("restored_orders", "ord_1; ord_2"), "Detail: ord_1; ord_2"),
+        (Trouble("restored_orders", "0"), "holds nothing that the restored books"),
+        (Trouble("backup_failed", "disk"), "The backup failed."),
+        (Trouble("backup_old", "4 h"), "The newest backup is old."),
+        (Trouble("backup_too_large", "60 MB"), "too large for Telegram"),
+        (Trouble("disk_full", "12 MB"), "almost full"),
+        (Trouble("same_account"), "Two tokens belong to one account"),
+        (Trouble("lane_without_token"), "no token in the settings"),
+        (Trouble("shared_account"), "Somebody else buys with the bot's account"),
+        (Trouble("notice_dead"), "could not be delivered"),
+        (Trouble("price_jump"), "A cost moved by more than half."),
+        (Trouble("brand_new"), "Something of the shop needs you: brand_new."),
+    ],
+    ids=lambda value: f"{value.code}-{value.detail}" if isinstance(value, Trouble) else "",
+)
+def test_a_trouble_is_put_into_words(notice: Trouble, words: str) -> None:
+    assert words in visible(notices.trouble(EN, notice))
+
+
+@pytest.mark.parametrize(
+    ("words", "most", "kept"),
+    [
+        ("four", 4, "four"),
+        ("fives", 4, "fiv…"),
+        ("🏴🏴", 4, "🏴🏴"),
+        ("🏴🏴🏴", 4, "🏴…"),
+        ("", 4, ""),
+    ],
+)
+def test_long_words_are_cut_between_characters(words: str, most: int, kept: str) -> None:
+    assert notices.cut(words, most) == kept
+    assert notices.units(kept) <= most

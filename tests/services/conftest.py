@@ -1,0 +1,28 @@
+"""A shop on the bench, on every database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.upstreams.sandbox import GateProxySandbox
+from tests.bench import Bench, HandClock, opened, sandbox_for
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def sandbox(clock: HandClock) -> GateProxySandbox:
+    return sandbox_for(clock)
+
+
+@pytest.fixture
+async def bench(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock
+) -> AsyncIterator[Bench]:
+    async with opened(database_url, sandbox, clock) as bench:
+        yield bench

@@ -1,0 +1,197 @@
+"""Finding out: what a listing decides, and what it must not."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from bot.db.models import OutboxRow
+from bot.domain.errors import TooLate
+from bot.domain.money import usd
+from bot.domain.orders import CustomerId, OrderId, OrderState
+from bot.upstreams.sandbox import Fault, GateProxySandbox
+from tests.bench import OWNER, Bench
+
+LOST = httpx.ReadTimeout("lost")
+
+
+async def state(bench: Bench, order: OrderId) -> OrderState:
+    return (await bench.shop.orders.find(order)).state
+
+
+async def owed(bench: Bench, chat: int) -> list[str]:
+    """The notices of a chat, as they are kept."""
+    async with bench.shop.database.read() as reader:
+        found = await reader.scalars(select(OutboxRow.notice).where(OutboxRow.chat_id == chat))
+        return list(found.all())
+
+
+def foreign_order(sandbox: GateProxySandbox, *, plan: str = "1") -> None:
+    """Somebody buys by hand with the account of the bot."""
+    token = next(iter(sandbox.accounts))
+    sandbox._make(sandbox.accounts[token], token, "nodemaven", plan, Fault())
+
+
+async def test_a_lane_whose_list_tells_no_plans_waits_for_one_doubt_and_then_goes_on(
+    bench: Bench,
+) -> None:
+    bench.sandbox.list_has_plan = False
+    first, second = await bench.customer(1, balance="5"), await bench.customer(2, balance="5")
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    one = await bench.buy(first)
+    await bench.work()
+    two = await bench.buy(second, plan="0.120")
+    await bench.work()
+    assert await state(bench, two.order.id) is OrderState.RESERVED
+
+    await bench.pass_time(10)
+
+    assert await state(bench, one.order.id) is OrderState.DELIVERED
+    assert await state(bench, two.order.id) is OrderState.DELIVERED
+    assert [made.plan for made in bench.sandbox.orders] == ["1", "0.120"]
+
+
+async def test_an_order_of_the_same_plan_waits_until_the_doubt_is_settled(bench: Bench) -> None:
+    first, second = await bench.customer(1, balance="9"), await bench.customer(2, balance="5")
+    one = await bench.buy(first)
+    await bench.work()
+    assert await state(bench, one.order.id) is OrderState.DELIVERED
+    bench.sandbox.list_lag = 60
+    bench.sandbox.faults.append(Fault(error=LOST))
+    two = await bench.buy(first)
+    await bench.work()
+    three = await bench.buy(second)
+
+    await bench.pass_time(16 * 60, step=10)
+    assert await state(bench, two.order.id) is OrderState.RELEASED
+    await bench.refresh()
+    await bench.pass_time(60)
+
+    assert await state(bench, three.order.id) is OrderState.DELIVERED
+    assert len(bench.sandbox.orders) == 2
+
+
+async def test_a_listing_that_fails_never_counts_as_nothing_found(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="5")
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    line = await bench.buy(customer)
+    await bench.work()
+    bench.sandbox.faults.append(Fault(method="GET", path="/orders", status=500, times=10_000))
+    await bench.pass_time(20 * 60, step=10)
+    assert await state(bench, line.order.id) is OrderState.IN_DOUBT
+
+    await bench.pass_time(15 * 60, step=10)
+
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+    assert any("order_needs_person" in notice for notice in await owed(bench, OWNER))
+
+
+async def test_an_order_that_appears_late_in_the_list_is_still_found(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="5")
+    await bench.work()
+    bench.sandbox.list_lag = 40
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+
+    line = await bench.buy(customer)
+    await bench.pass_time(70)
+
+    assert await state(bench, line.order.id) is OrderState.DELIVERED
+
+
+async def test_an_order_made_after_it_was_given_back_is_written_off_and_told(
+    bench: Bench,
+) -> None:
+    customer = await bench.customer(1, balance="5")
+    bench.sandbox.list_lag = 20 * 60
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    line = await bench.buy(customer)
+
+    await bench.pass_time(40 * 60, step=10)
+
+    assert await state(bench, line.order.id) is OrderState.RELEASED
+    assert await bench.balance(customer) == usd("5")
+    notices = await owed(bench, OWNER)
+    assert any("stray_found" in notice and '"micros":3500000' in notice for notice in notices)
+    assert not any("shared_account" in notice for notice in notices)
+
+
+async def test_somebody_elses_order_is_never_sold_and_makes_the_bot_careful(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="5")
+    await bench.work()
+    foreign_order(bench.sandbox, plan="0.120")
+    await bench.pass_time(6 * 60, step=30)
+    assert any("shared_account" in notice for notice in await owed(bench, OWNER))
+
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    line = await bench.buy(customer)
+    await bench.pass_time(10)
+
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+    order, candidates = await bench.shop.orders.strays(line.order.id)
+    assert order.reason == "shared_account"
+    assert [one.plan for one in candidates] == ["1"]
+    await bench.shop.orders.bind(line.order.id, candidates[0].id, OWNER)
+    await bench.work()
+    assert await state(bench, line.order.id) is OrderState.DELIVERED
+
+
+async def test_more_candidates_than_orders_ask_a_person(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="5")
+    await bench.work()
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    line = await bench.buy(customer)
+    await bench.work()
+    foreign_order(bench.sandbox)
+
+    await bench.pass_time(5)
+
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+    with pytest.raises(TooLate):
+        await bench.shop.orders.bind(line.order.id, 999, OWNER)
+    await bench.shop.orders.give_back(line.order.id, OWNER)
+    assert await bench.balance(customer) == usd("5")
+
+
+async def test_owners_are_reminded_hourly_of_an_order_that_waits_for_them(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="5")
+    line = await bench.buy(customer)
+    bench.sandbox.faults.append(Fault(error=LOST))
+    await bench.work()
+    await bench.shop.orders.review(line.order.id, "too_many_candidates")
+    before = len(await owed(bench, OWNER))
+
+    for _ in range(3):
+        bench.clock.turn(3600)
+        await bench.shop.orders.remind()
+        await bench.shop.orders.remind()
+
+    assert len(await owed(bench, OWNER)) == before + 3
+    assert await owed(bench, CustomerId(1)) != []
+
+
+async def test_credentials_that_come_later_are_delivered_when_they_are_there(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="5")
+    bench.sandbox.faults.append(Fault(pending=3))
+
+    line = await bench.buy(customer)
+    await bench.work()
+    assert await state(bench, line.order.id) is OrderState.PREPARING
+    await bench.pass_time(60)
+
+    assert await state(bench, line.order.id) is OrderState.DELIVERED
+
+
+async def test_credentials_that_never_come_are_handed_to_a_person(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="5")
+    bench.sandbox.faults.append(Fault(pending=10_000))
+    line = await bench.buy(customer)
+
+    await bench.pass_time(31 * 60, step=30)
+
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+    assert await bench.balance(customer) == usd("0.97")
+    pasted = "gate.example.com:8080:anna:secret"
+    await bench.shop.orders.hand_over(line.order.id, pasted, OWNER)
+    assert await state(bench, line.order.id) is OrderState.DELIVERED

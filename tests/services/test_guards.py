@@ -1,0 +1,204 @@
+"""Guards of money that only show when something goes wrong at the worst moment."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import event, text
+
+from bot.db.session import Database
+from bot.domain.catalog import Plan
+from bot.domain.money import usd
+from bot.domain.orders import CustomerId, OrderId, OrderState, parse_proxies
+from bot.domain.requests import TopUp
+from bot.services.lanes import Lane
+from bot.services.leases import LASTS, Lease, LeaseLost
+from bot.services.orders import Placing
+from bot.upstreams.sandbox import Fault
+from tests.bench import OWNER, Bench, HandClock
+from tests.conftest import ON_SQLITE
+
+LOST = httpx.ReadTimeout("lost")
+
+
+class Broken(Exception):
+    """What a statement that breaks off raises."""
+
+
+@contextmanager
+def breaking(database: Database, beginning: str) -> Iterator[None]:
+    """Let every statement that begins like this fail."""
+
+    def fail(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.startswith(beginning):
+            raise Broken
+
+    engine = database.writer.sync_engine
+    event.listen(engine, "before_cursor_execute", fail)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", fail)
+
+
+@ON_SQLITE
+async def test_nothing_is_written_between_a_reading_and_what_follows_from_it(
+    database: Database,
+) -> None:
+    async with database.write() as tx:
+        await tx.execute(text("SELECT count(*) FROM stops"))
+
+        with (
+            closing(sqlite3.connect(database.file, timeout=0)) as other,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            other.execute("DELETE FROM stops")
+
+
+async def test_an_order_whose_money_cannot_be_held_is_not_there(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="10")
+
+    with breaking(bench.shop.database, "INSERT INTO postings"), pytest.raises(Broken):
+        await bench.buy(customer)
+
+    assert (await bench.shop.orders.page(customer.id, 0)).orders == ()
+    assert await bench.balance(customer) == usd("10")
+
+
+async def test_a_top_up_that_nobody_would_be_told_of_does_not_happen(bench: Bench) -> None:
+    customer = await bench.customer(1)
+    asked = TopUp(CustomerId(1), usd("10"), secrets.token_hex(4), is_debit=False)
+    preview = await bench.shop.wallets.preview(asked, OWNER)
+    request = await bench.shop.requests.open(preview.request, OWNER)
+
+    with breaking(bench.shop.database, "INSERT INTO outbox"), pytest.raises(Broken):
+        await bench.shop.wallets.confirm(request, OWNER)
+
+    assert await bench.balance(customer) == usd("0")
+    await bench.shop.wallets.confirm(request, OWNER)
+    assert await bench.balance(customer) == usd("10")
+
+
+async def test_a_hold_that_nobody_would_be_told_of_is_not_given_back(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="10")
+    line = await bench.buy(customer)
+
+    with breaking(bench.shop.database, "INSERT INTO outbox"), pytest.raises(Broken):
+        await bench.shop.orders.release(line.order.id, "unavailable")
+
+    assert (await bench.shop.orders.find(line.order.id)).state is OrderState.RESERVED
+    assert await bench.balance(customer) == usd("5.97")
+
+
+async def test_an_upstream_order_known_before_the_attempt_is_not_what_the_attempt_made(
+    bench: Bench,
+) -> None:
+    customer = await bench.customer(1, balance="5")
+    await bench.work()
+    token = next(iter(bench.sandbox.accounts))
+    bench.sandbox._make(bench.sandbox.accounts[token], token, "nodemaven", "1", Fault())
+    bench.restart_workers()
+    bench.sandbox.faults.append(Fault(error=LOST))
+
+    line = await bench.buy(customer)
+    await bench.pass_time(16 * 60, step=10)
+
+    assert (await bench.shop.orders.find(line.order.id)).state is OrderState.RELEASED
+    assert await bench.balance(customer) == usd("5")
+
+
+@pytest.mark.parametrize(
+    ("by_the_wall", "elapsed"),
+    [(6.0, 0.0), (0.0, 6.0), (-3600.0, 6.0)],
+    ids=["a clock set forward", "a clock that stood still", "a clock set back"],
+)
+async def test_a_request_that_leaves_too_late_is_not_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, by_the_wall: float, elapsed: float
+) -> None:
+    customer = await bench.customer(1, balance="5")
+    really_claim = bench.shop.orders.claim
+    sent_before = []
+
+    async def frozen_once(lane: Lane, order: OrderId, plan: Plan) -> Placing | None:
+        placing = await really_claim(lane, order, plan)
+        sent_before.append(bench.sandbox.count("POST"))
+        if len(sent_before) == 1:
+            bench.clock._now += timedelta(seconds=by_the_wall)
+            bench.clock._elapsed += elapsed
+        return placing
+
+    monkeypatch.setattr(bench.shop.orders, "claim", frozen_once)
+    line = await bench.buy(customer)
+    await bench.work()
+
+    assert sent_before == [0, 0]
+    assert (await bench.shop.orders.find(line.order.id)).state is OrderState.DELIVERED
+    assert bench.sandbox.count("POST") == 1
+
+
+async def test_an_error_in_their_own_form_is_waited_for_a_minute(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="5")
+    await bench.work()
+    bench.sandbox.list_lag = 30
+    bench.sandbox.faults.append(Fault(status=502, code="provider_error", is_done=True))
+
+    line = await bench.buy(customer)
+    await bench.pass_time(90)
+
+    assert (await bench.shop.orders.find(line.order.id)).state is OrderState.DELIVERED
+    assert len(bench.sandbox.orders) == 1
+
+
+async def test_a_hold_that_was_given_back_is_never_captured_whatever_its_state_says(
+    bench: Bench,
+) -> None:
+    customer = await bench.customer(1, balance="10")
+    order = (await bench.buy(customer)).order.id
+    await bench.shop.orders.release(order, "unavailable")
+    delivery = parse_proxies("gate.example:8080:anna:secret")
+
+    async with bench.shop.database.write() as tx:
+        await tx.execute(text("UPDATE orders SET state = 'placing'"))
+    settled = await bench.shop.orders.settle(order, "G-9", delivery, "")
+    state = (await bench.shop.orders.find(order)).state
+    async with bench.shop.database.write() as tx:
+        await tx.execute(text("UPDATE orders SET state = 'released'"))
+
+    assert settled is None
+    assert state is OrderState.IN_DOUBT
+    assert await bench.balance(customer) == usd("10")
+
+
+async def test_one_process_works_until_its_lease_runs_out(
+    database: Database, clock: HandClock
+) -> None:
+    first, second = Lease(database, clock), Lease(database, clock)
+    assert await first.take()
+
+    assert not await second.take()
+    clock.turn(LASTS.total_seconds() + 1)
+    assert await second.take()
+    with pytest.raises(LeaseLost):
+        await first.renew()
+
+
+@ON_SQLITE
+async def test_a_new_database_is_ready_with_foreign_keys_and_full_syncs(blank_url: str) -> None:
+    database = Database(blank_url)
+    try:
+        await database.ready()
+        async with database.write() as tx:
+            keys = (await tx.exec_driver_sql("PRAGMA foreign_keys")).scalar_one()
+            syncs = (await tx.exec_driver_sql("PRAGMA synchronous")).scalar_one()
+    finally:
+        await database.close()
+
+    assert keys == 1
+    assert syncs in {2, 3}

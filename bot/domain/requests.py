@@ -71,16 +71,22 @@ class TopUpPreview:
 
 @dataclass(frozen=True, slots=True)
 class PriceMove:
-    """A plan's price before and after a markup change."""
+    """A plan's price before and after a markup change, and the rule that decides then."""
 
     plan: Plan
     old: Money
     new: Money
+    rule: Rule
+    decided_by: str
+    """The name of the deciding rule's scope; empty for everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class MarkupPreview:
-    """What a markup change would do; `moves` holds examples, `concerned` counts all plans."""
+    """What a markup change would do; `moves` holds examples, `concerned` counts all plans.
+
+    `shadowed` counts those of them where a rule of their own, or of their provider, goes before.
+    """
 
     request: RequestId
     asked: MarkupChange
@@ -88,6 +94,7 @@ class MarkupPreview:
     """The provider's name, or the plan's; empty for everything."""
     moves: tuple[PriceMove, ...]
     concerned: int
+    shadowed: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,14 @@ from bot.domain.orders import (
     OrderState,
     UpstreamOrder,
 )
-from bot.domain.requests import MarkupPreview, RefundPreview, RequestId, TopUp, TopUpPreview
+from bot.domain.requests import (
+    MarkupPreview,
+    PriceMove,
+    RefundPreview,
+    RequestId,
+    TopUp,
+    TopUpPreview,
+)
 from bot.domain.shop import Case, LaneState, OrderFile, Sent, ShopState, Stop
 from bot.domain.wallets import Posting, PostingKind
 from bot.i18n import Code, Joined, Text, Texts, lines, paragraphs
@@ -226,7 +233,7 @@ def topped_up(t: Texts, asked: TopUp, person: Person, balance: Money) -> Screen:
             t("The customer and the other owners are told."),
         ),
         (
-            (Button(t("Top up again"), TopUpFor(customer=person.id)),),
+            (Button(t("Top up"), TopUpFor(customer=person.id)),),
             (*_shop(t), *_home(t)),
         ),
     )
@@ -280,7 +287,8 @@ def markup_grammar(t: Texts) -> Text:
     """How to write a rule."""
     return t(
         "To change a rule, write one of these; you see the prices before anything changes:\n"
-        "{examples}",
+        "{examples}\n"
+        "A name with a space in it goes in quotes.",
         examples=Joined(
             (
                 Code("/markup 20%"),
@@ -313,15 +321,7 @@ def markup_preview(t: Texts, preview: MarkupPreview) -> Screen:
         if rule is None
         else t("<b>Set the markup of {scope} to {rule}?</b>", scope=scope, rule=rule)
     )
-    moves = [
-        t(
-            "{plan}: {old} → <b>{new}</b>",
-            plan=short(f"{one.plan.provider.name} {one.plan.title}", MOST_NAME),
-            old=one.old,
-            new=one.new,
-        )
-        for one in preview.moves
-    ]
+    moves = [_price_move(t, one, preview) for one in preview.moves]
     hidden = preview.concerned - len(moves)
     return Screen(
         paragraphs(
@@ -334,10 +334,30 @@ def markup_preview(t: Texts, preview: MarkupPreview) -> Screen:
             )
             if moves
             else t("No plan on sale is concerned."),
-            t("A rule of a plan or a provider goes before a wider one, so it may keep its price."),
+            t.n(
+                "{n} of these plans keeps its price: a narrower rule goes before this one.",
+                "{n} of these plans keep their prices: a narrower rule goes before this one.",
+                n=preview.shadowed,
+            )
+            if preview.shadowed
+            else None,
             t("Nothing changes until you apply it, within ten minutes."),
         ),
         (_confirm(t("Apply"), t("Drop"), preview.request),),
+    )
+
+
+def _price_move(t: Texts, move: PriceMove, preview: MarkupPreview) -> Text:
+    plan = short(f"{move.plan.provider.name} {move.plan.title}", MOST_NAME)
+    if preview.asked.rule is not None and move.decided_by == preview.scope_name:
+        return t("{plan}: {old} → <b>{new}</b>", plan=plan, old=move.old, new=move.new)
+    return t(
+        "{plan}: {old} → <b>{new}</b> ({rule} for {scope})",
+        plan=plan,
+        old=move.old,
+        new=move.new,
+        rule=move.rule,
+        scope=scope_words(t, move.decided_by),
     )
 
 

@@ -179,12 +179,22 @@ class Markup:
             for plan in self._catalog.plans
             if asked.scope in (EVERYTHING, Scope(provider=plan.provider.id), Scope(plan=plan.id))
         ]
-        moves = [PriceMove(plan, old.price(plan), new.price(plan)) for plan in concerned]
+        moves, shadowed = [], 0
+        for plan in concerned:
+            scope, rule = new.deciding(plan)
+            name = "" if scope is None else self.name_of(scope)
+            moves.append(PriceMove(plan, old.price(plan), rule.price(plan.cost), rule, name))
+            shadowed += asked.rule is not None and scope != asked.scope
         moves.sort(key=lambda move: move.old == move.new)
         async with self._database.write() as tx:
             request = await self._requests.ask(tx, asked, by)
         return MarkupPreview(
-            request, asked, self.name_of(asked.scope), tuple(moves[:EXAMPLES]), len(concerned)
+            request,
+            asked,
+            self.name_of(asked.scope),
+            tuple(moves[:EXAMPLES]),
+            len(concerned),
+            shadowed,
         )
 
     def _scope(self, words: str) -> tuple[Scope, list[str]]:

@@ -121,8 +121,9 @@ def every_screen(t: Texts, words: str) -> Iterator[Screen]:
         REQUEST,
         MarkupChange(EVERYTHING, None),
         words,
-        (PriceMove(plan, usd("4.03"), usd("4.20")),) * 8,
+        (PriceMove(plan, usd("4.03"), usd("4.20"), Rule(2000), words),) * 8,
         31,
+        5,
     )
     file = replace(
         FILE,
@@ -238,7 +239,7 @@ def test_a_finished_top_up_says_who_got_what() -> None:
     assert visible(screen).startswith(
         "Done. Ann (1001, @ann) got 10.00 USD.\nBalance: 13.00 USD\nNote: thanks"
     )
-    assert labels(screen) == [["Top up again"], ["🛠 Shop", "🏠 Home"]]
+    assert labels(screen) == [["Top up"], ["🛠 Shop", "🏠 Home"]]
 
 
 @pytest.mark.parametrize("typed", ["-5", "−5", "–5"])  # noqa: RUF001
@@ -280,20 +281,21 @@ def test_markup_shows_rules_and_which_of_them_decides() -> None:
 
 def test_a_markup_is_previewed_old_to_new_and_applied_by_a_button() -> None:
     change = MarkupChange(Scope(provider=NODEMAVEN.id), Rule(1500))
-    moves = (PriceMove(GIG, usd("4.04"), usd("3.87")),)
+    moves = (PriceMove(GIG, usd("4.04"), usd("3.87"), Rule(1500), "NodeMaven"),)
 
-    screen = owner.markup_preview(EN, MarkupPreview(REQUEST, change, "NodeMaven", moves, 3))
+    screen = owner.markup_preview(EN, MarkupPreview(REQUEST, change, "NodeMaven", moves, 3, 0))
 
-    assert visible(screen).startswith(
+    assert visible(screen) == (
         "Set the markup of NodeMaven to 15%?\n\n"
         "NodeMaven 1 GB: 4.04 USD → 3.87 USD\n"
-        "… and 2 more plans."
+        "… and 2 more plans.\n\n"
+        "Nothing changes until you apply it, within ten minutes."
     )
     assert labels(screen) == [["Drop", "Apply"]]
 
 
 def test_a_rule_is_removed_by_name() -> None:
-    preview = MarkupPreview(REQUEST, MarkupChange(EVERYTHING, None), "", (), 0)
+    preview = MarkupPreview(REQUEST, MarkupChange(EVERYTHING, None), "", (), 0, 0)
 
     assert visible(owner.markup_preview(EN, preview)).startswith(
         "Remove the rule of everything? The next wider one holds then.\n\n"

@@ -109,6 +109,22 @@ async def test_the_most_specific_rule_holds_whole_and_off_uncovers_the_next(
     assert price(app) == "4.03 USD"
 
 
+async def test_a_preview_names_the_rule_that_decides_where_another_one_does(
+    app: ShopFloor, owner: Customer
+) -> None:
+    await owner.send('/markup nodemaven "1 GB" +0.50')
+    assert "NodeMaven 1 GB: 4.03 USD → 4.00 USD\n\nNothing changes" in owner.text
+    await owner.tap("Apply")
+
+    await owner.send("/markup nodemaven 30%")
+    assert "NodeMaven 1 GB: 4.00 USD → 4.00 USD (+0.50 for NodeMaven 1 GB)" in owner.text
+    assert "1 of these plans keeps its price: a narrower rule goes before this one." in owner.text
+
+    await owner.send('/markup nodemaven "1 GB" off')
+    assert "NodeMaven 1 GB: 4.00 USD → 4.03 USD (15% for everything)" in owner.text
+    assert "narrower" not in owner.text
+
+
 async def test_a_preview_counts_the_plans_it_does_not_show(
     app: ShopFloor, owner: Customer
 ) -> None:

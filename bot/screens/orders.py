@@ -83,9 +83,10 @@ def order(t: Texts, line: Line, *, just_bought: bool = False) -> Screen:
         *_state(t, line),
         t("{plan}, {price}, {at}", plan=_what(t, shown), price=shown.price, at=shown.accepted_at),
     )
-    rows = _state_rows(t, line)
-    if just_bought:
-        more = Button(t("🔁 One more"), ShowPlan(plan=shown.plan, again=True))
+    more = Button(t("🔁 One more"), ShowPlan(plan=shown.plan, again=True))
+    same = Button(t("🔁 Same again"), ShowPlan(plan=shown.plan, again=False))
+    rows = _state_rows(t, line, more if just_bought else same)
+    if just_bought and not any(more in row for row in rows):
         rows = (*rows, (more,))
     return Screen(
         body,
@@ -387,10 +388,9 @@ def _state(t: Texts, line: Line) -> tuple[Text | None, ...]:
             )
 
 
-def _state_rows(t: Texts, line: Line) -> tuple[Row, ...]:
+def _state_rows(t: Texts, line: Line, again: Button) -> tuple[Row, ...]:
     order = line.order
     look = Button(t("🔄 Refresh"), ShowOrder(order=order.id))
-    again = Button(t("🔁 Same again"), ShowPlan(plan=order.plan, again=False))
     wrong = Button(t("🆘 Something is wrong"), Complain(order=order.id))
     match order.state:
         case OrderState.RESERVED if line.can_cancel:

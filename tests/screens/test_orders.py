@@ -142,6 +142,15 @@ def test_buying_twice_in_a_moment_asks_whether_one_more_is_meant() -> None:
     assert Button(EN("🔁 One more"), ShowPlan(plan=7, again=True)) in screen.rows[-2]
 
 
+@pytest.mark.parametrize("state", OrderState)
+def test_one_more_is_offered_once_and_in_place_of_same_again(state: OrderState) -> None:
+    screen = orders.order(EN, line(state), just_bought=True)
+
+    offered = [one.does for row in screen.rows for one in row if isinstance(one, Button)]
+    assert offered.count(ShowPlan(plan=7, again=True)) == 1
+    assert ShowPlan(plan=7, again=False) not in offered
+
+
 def test_my_orders_name_provider_plan_and_state() -> None:
     waiting = replace(ORDER, state=OrderState.RESERVED)
     back = replace(ORDER, state=OrderState.RELEASED)

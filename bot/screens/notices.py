@@ -493,10 +493,11 @@ def _trouble(t: Texts, code: str, detail: str) -> Value:
                 "<b>A message could not be delivered and was given up.</b> "
                 "Reach the person in another way if it matters."
             )
-        case "price_jump":
+        case "second_poller":
             said = t(
-                "<b>A cost moved by more than half.</b> "
-                "Compare it with the provider's site and look at your markup."
+                "<b>Somebody else runs with the bot's token.</b> Taps and messages reach only one "
+                "of the two. Stop the other one; if it is not yours, have @BotFather make a new "
+                "token and put it into the settings."
             )
         case _:
             said = t(

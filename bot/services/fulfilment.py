@@ -271,7 +271,8 @@ class LaneWorker:
             log.warning("order refused", order=order, code=refusal.code)
             await self._orders.release(order, _reason(refusal), outcome=refusal.code)
             await self._outbox.alarm(
-                Trouble("refused", refusal.code), dedupe=f"refused:{refusal.code}"
+                Trouble("refused", _about(refusal.code, order, plan)),
+                dedupe=f"refused:{refusal.code}",
             )
         except NotSent as error:
             await self._not_sent(order, error)
@@ -280,7 +281,8 @@ class LaneWorker:
             await self._orders.doubt(order, unclear.code, is_documented=unclear.documented)
             if unclear.documented and unclear.code != "provider_error":
                 await self._outbox.alarm(
-                    Trouble("unknown_code", unclear.code), dedupe=f"code:{unclear.code}"
+                    Trouble("unknown_code", _about(unclear.code, order, plan)),
+                    dedupe=f"code:{unclear.code}",
                 )
         else:
             self._lanes.spent(self.lane, claimed.cost)
@@ -593,6 +595,10 @@ class Abandoned:
 
 def _is_due(row: Row[Any], now: datetime) -> bool:
     return not now < row.next_at <= now + LONGEST
+
+
+def _about(code: str, order: OrderId, plan: Plan) -> str:
+    return f"{code}, #{order} {plan.provider.name} {plan.title}"
 
 
 def _reason(refusal: Refused) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import assert_never, get_args
 
 import pytest
 
+import bot
 from bot.callbacks import (
     AskOwner,
     Buy,
@@ -392,13 +395,22 @@ def test_a_sale_says_what_it_earned() -> None:
         (Trouble("lane_without_token"), "no token in the settings"),
         (Trouble("shared_account"), "Somebody else buys with the bot's account"),
         (Trouble("notice_dead"), "could not be delivered"),
-        (Trouble("price_jump"), "A cost moved by more than half."),
+        (Trouble("second_poller"), "Somebody else runs with the bot's token"),
         (Trouble("brand_new"), "Something of the shop needs you: brand_new."),
     ],
     ids=lambda value: f"{value.code}-{value.detail}" if isinstance(value, Trouble) else "",
 )
 def test_a_trouble_is_put_into_words(notice: Trouble, words: str) -> None:
     assert words in visible(notices.trouble(EN, notice))
+
+
+def test_every_trouble_that_the_shop_tells_of_has_words_of_its_own() -> None:
+    source = "".join(file.read_text("utf-8") for file in Path(bot.__file__).parent.rglob("*.py"))
+    codes = set(re.findall(r'\bTrouble\(\s*"(\w+)"', source))
+
+    assert len(codes) > 15
+    for code in codes:
+        assert "Something of the shop" not in visible(notices.trouble(EN, Trouble(code))), code
 
 
 @pytest.mark.parametrize(

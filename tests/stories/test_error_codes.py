@@ -182,6 +182,8 @@ async def test_an_answer_to_an_order(
         assert told == []
     else:
         assert [case.owner in text for text in told] == [True]
+    if case.owner in {REFUSED, UNKNOWN}:
+        assert ", #1 NodeMaven 1 GB" in told[0]
 
 
 async def test_a_refused_token_stops_the_sale_until_it_is_taken_again(

@@ -32,6 +32,7 @@ from bot.domain.markup import PriceLine, RuleLine, RulePage
 from bot.domain.money import Money
 from bot.domain.orders import (
     MOVES,
+    OPEN,
     Attempt,
     CustomerId,
     Move,
@@ -529,6 +530,8 @@ def inbox(t: Texts, cases: tuple[Case, ...], now: datetime) -> Screen:
 def order(t: Texts, file: OrderFile) -> Screen:
     """An order's whole history, masked, with what an owner may still do about it."""
     one = file.order
+    again = (Button(t("🔄 Refresh"), OwnerOrder(order=one.id)),)
+    look = (again,) if one.state in OPEN else ()
     return Screen(
         paragraphs(
             lines(
@@ -555,7 +558,7 @@ def order(t: Texts, file: OrderFile) -> Screen:
             _section(t, t("<b>Money</b>"), [_posting(t, moved) for moved in file.postings], 700),
             _section(t, t("<b>Messages</b>"), [_sent(t, sent) for sent in file.notices], 700),
         ),
-        (*_decisions(t, one), (Button(t("Inbox"), Inbox()), *_shop(t))),
+        (*_decisions(t, one), *look, (Button(t("Inbox"), Inbox()), *_shop(t))),
     )
 
 

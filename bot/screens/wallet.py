@@ -60,7 +60,7 @@ def _posting(t: Texts, posting: Posting) -> Text:
                 at=at,
             )
         case PostingKind.HOLD:
-            return t("-{amount} held for order #{order}, {at}", amount=amount, order=order, at=at)
+            return t("-{amount} for order #{order}, {at}", amount=amount, order=order, at=at)
         case PostingKind.RELEASE:
             return t(
                 "+{amount} given back, order #{order}, {at}", amount=amount, order=order, at=at

@@ -37,7 +37,7 @@ def test_available_and_held_money_stand_apart() -> None:
         (PostingKind.TOPUP, "10", "by card", "+10.00 USD topped up: by card, "),
         (PostingKind.TOPUP, "10", "topup", "+10.00 USD topped up, "),
         (PostingKind.DEBIT, "-3", "mistake", "-3.00 USD taken off: mistake, "),
-        (PostingKind.HOLD, "-4.20", "hold", "-4.20 USD held for order #42, "),
+        (PostingKind.HOLD, "-4.20", "hold", "-4.20 USD for order #42, "),
         (PostingKind.RELEASE, "4.20", "unpaid", "+4.20 USD given back, order #42, "),
         (PostingKind.REFUND, "4.20", "x", "+4.20 USD refunded, order #42, "),
     ],

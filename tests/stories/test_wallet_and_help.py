@@ -57,10 +57,10 @@ async def test_the_statement_tells_every_movement_in_words(
     assert "Available: 12.48 USD" in customer.text
     assert "Held for open orders: 0.52 USD" in customer.text
     for line in (
-        "-0.52 USD held for order #3", "+4.03 USD refunded, order #1",
+        "-0.52 USD for order #3", "+4.03 USD refunded, order #1",
         "-2.00 USD taken off: paid twice", "+5.00 USD topped up: for <May>",
-        "+1.33 USD given back, order #2", "-1.33 USD held for order #2",
-        "-4.03 USD held for order #1",
+        "+1.33 USD given back, order #2", "-1.33 USD for order #2",
+        "-4.03 USD for order #1",
     ):  # fmt: skip
         assert line in customer.text
     assert await customer.balance() == usd("12.48")

@@ -10,7 +10,7 @@ from bot.domain.catalog import Plan
 from bot.domain.customers import Person
 from bot.domain.markup import Rule, Scope
 from bot.domain.money import Money
-from bot.domain.orders import CustomerId, OrderId
+from bot.domain.orders import CustomerId, Order, OrderId
 
 RequestId = NewType("RequestId", int)
 
@@ -102,8 +102,6 @@ class RefundPreview:
     """What a refund would do."""
 
     request: RequestId
-    order: OrderId
-    title: str
+    order: Order
     person: Person
-    price: Money
     reason: str

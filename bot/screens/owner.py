@@ -667,22 +667,32 @@ def ask_refund_reason(t: Texts, order: OrderId, problem: Text | None = None) -> 
 
 def refund_preview(t: Texts, preview: RefundPreview) -> Screen:
     """What a refund would do, before it does it."""
+    one = preview.order
     return Screen(
         paragraphs(
-            t("<b>Refund order #{id}?</b>", id=preview.order),
+            t("<b>Refund order #{id}?</b>", id=one.id),
             lines(
                 t(
                     "{plan}: {price} goes back to {person}.",
-                    plan=short(preview.title, MOST_NAME),
-                    price=preview.price,
+                    plan=plan_of(one),
+                    price=one.price,
                     person=preview.person,
                 ),
                 t("Reason: {reason}", reason=cut(preview.reason, MOST_NOTE)),
             ),
-            t("The proxy itself is not taken back. Nothing happens until you confirm."),
+            _not_taken_back(t, one),
+            t("Nothing happens until you confirm, within ten minutes."),
         ),
         (_confirm(t("Confirm"), t("Drop"), preview.request),),
     )
+
+
+def _not_taken_back(t: Texts, one: Order) -> Text:
+    if not one.is_code:
+        return t("The proxy itself is not taken back.")
+    if one.shown_at is None:
+        return t("The customer has not seen the code yet, and cannot after the refund.")
+    return t("The customer saw the code at {at}, so it may be redeemed already.", at=one.shown_at)
 
 
 def refunded(t: Texts, one: Order) -> Screen:

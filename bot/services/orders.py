@@ -234,17 +234,27 @@ class Orders:
         return order_of(row), found
 
     async def show_code(self, customer: CustomerId, order: OrderId) -> tuple[Order, RedeemCode]:
-        """The redeem code for the customer who bought it; notes when it was first shown."""
+        """The redeem code for the customer who bought it; notes when it was first shown.
+
+        `TooLate` once the order was refunded, unless the code had been shown by then.
+        """
         shown, delivery = await self.delivery(customer, order)
         if not isinstance(delivery, RedeemCode):
             raise NotFound
         if shown.shown_at is None:
             async with self._database.write() as tx:
-                await tx.execute(
+                first = await tx.scalar(
                     update(OrderRow)
-                    .where(OrderRow.id == order, OrderRow.shown_at.is_(None))
+                    .where(
+                        OrderRow.id == order,
+                        OrderRow.shown_at.is_(None),
+                        OrderRow.state == _S.DELIVERED,
+                    )
                     .values(shown_at=self._clock.now())
+                    .returning(OrderRow.id)
                 )
+                if first is None and (await self._row(tx, order)).shown_at is None:
+                    raise TooLate
         return shown, delivery
 
     async def cancel(self, customer: CustomerId, order: OrderId) -> Line:
@@ -645,8 +655,7 @@ class Orders:
                 raise TooLate
             person = await self._person(tx, row.customer_id)
             request = await self._requests.ask(tx, Refund(order, reason), by)
-        title = f"{row.provider_name} {row.title}"
-        return RefundPreview(request, order, title, person, Money(row.price_micros), reason)
+        return RefundPreview(request, order_of(row), person, reason)
 
     async def refund(self, request: Request, by: CustomerId) -> Order:
         """Give a delivered order's price back, once; a second tap answers with the same order."""

@@ -169,7 +169,7 @@ def every_screen(t: Texts, words: str) -> Iterator[Screen]:
     yield owner.give_back(t, order.id)
     yield owner.ask_refund_reason(t, order.id, owner.too_long(t, 200))
     yield owner.refund_preview(
-        t, RefundPreview(REQUEST, order.id, words, person, usd("4.03"), words)
+        t, RefundPreview(REQUEST, replace(order, is_code=True, shown_at=NOON), person, words)
     )
     yield owner.refunded(t, order)
     yield owner.block_whom(t)
@@ -477,12 +477,14 @@ def test_money_is_given_back_only_after_asking_once_more() -> None:
 
 
 def test_a_refund_is_previewed() -> None:
-    preview = RefundPreview(REQUEST, ORDER.id, "NodeMaven 1 GB", ANN, usd("4.03"), "never worked")
+    preview = RefundPreview(REQUEST, ORDER, ANN, "never worked")
 
-    assert visible(owner.refund_preview(EN, preview)).startswith(
+    assert visible(owner.refund_preview(EN, preview)) == (
         "Refund order #42?\n\n"
         "NodeMaven 1 GB: 4.03 USD goes back to Ann (1001, @ann).\n"
-        "Reason: never worked"
+        "Reason: never worked\n\n"
+        "The proxy itself is not taken back.\n\n"
+        "Nothing happens until you confirm, within ten minutes."
     )
 
 

@@ -15,6 +15,7 @@ from bot.callbacks import (
     KeepWaiting,
     OwnerOrder,
     RefundFor,
+    ShowCode,
     ShowStrays,
 )
 from bot.domain.money import usd
@@ -268,6 +269,31 @@ async def test_a_delivered_order_is_refunded_once_with_a_reason(
     await customer.tap("1 GB")
     await owner.send("/shop")
     assert "Today (UTC): 1 order, 0.00 USD in sales, -3.50 USD in profit." in owner.text
+
+
+async def test_a_refunded_code_is_shown_only_to_whoever_saw_it_before(
+    app: ShopFloor, owner: Customer, customer: Customer
+) -> None:
+    await customer.buy("25 IPs", "9Proxy CD Key")
+    await owner.press(RefundFor(order=1).pack())
+    await owner.send("not needed")
+    assert "The customer has not seen the code yet, and cannot after the refund." in owner.text
+    await owner.tap("Confirm")
+
+    await customer.tap("Show the code")
+    assert "It is too late for that." in customer.text
+    assert not any("Your code:" in each.text for each in customer.messages)
+
+    app.clock.turn(11)
+    await customer.buy("25 IPs", "9Proxy CD Key")
+    await customer.tap("Show the code")
+    await owner.press(RefundFor(order=2).pack())
+    await owner.send("goodwill")
+    assert "The customer saw the code at " in owner.text
+    await owner.tap("Confirm")
+    await customer.press(ShowCode(order=2).pack())
+    assert "Your code:" in customer.messages[-1].text
+    assert await customer.balance() == usd("10")
 
 
 @ON_SQLITE

@@ -64,8 +64,10 @@ def reason_of(error: DBAPIError) -> str:
     """One line about a failed statement, for people who run the shop."""
     if isinstance(error.orig, sqlite3.Error):
         return " ".join(str(error.orig).split())
-    # Another driver's own text may repeat the URL with its password.
-    return type(error.orig).__name__
+    # Another driver's own text may repeat the URL with its password, and SQLAlchemy wraps its
+    # errors in one class for all: the name inside tells a wrong password from a missing database.
+    cause = error.orig.__cause__ if error.orig is not None else None
+    return type(cause or error.orig).__name__
 
 
 class BooksGone(OSError):
@@ -214,8 +216,9 @@ class Database:
             )
         if self.is_sqlite:
             return f"{self.url.database} cannot be opened for writing ({reason})"
-        # The driver's own text may repeat the URL with its password.
-        return f"the database cannot be opened ({type(reason).__name__})"
+        # Another error's own text may repeat the URL with its password.
+        name = reason_of(error) if isinstance(error, DBAPIError) else type(error).__name__
+        return f"the database cannot be opened ({name})"
 
 
 class _SqliteConnection(sqlite3.Connection):

@@ -1,4 +1,4 @@
-"""The command line: run, demo, check, audit, backup, restore, orders."""
+"""The command line: run, demo, setup, check, audit, backup, restore, orders."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("run", help="sell: needs BOT_TOKEN, ADMIN_IDS and GATEPROXY_TOKENS")
     demo = commands.add_parser("demo", help="try the shop in a browser, without any token")
     demo.add_argument("--port", type=int, default=8765, help="of the page on 127.0.0.1")
+    commands.add_parser("setup", help="ask for what is missing, try it and write .env")
     commands.add_parser("check", help="say in one list what is missing or wrong")
     commands.add_parser("audit", help="recompute the books; 1 when anything differs")
     backup = commands.add_parser("backup", help="copy the books, check the copy and seal it")
@@ -39,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from bot.demo.demo import demo as show
 
             return _guarded(show(given.port))
+        case "setup":
+            return _guarded(_setup())
         case "check":
             return _guarded(_check())
         case "audit":
@@ -90,6 +93,19 @@ async def _run() -> int:
 
     await run(settings)
     return 0
+
+
+async def _setup() -> int:
+    from getpass import getpass
+
+    from bot.settings import Settings
+
+    _configure_logs(Settings.load())
+    from bot.setup import setup
+
+    # Piped answers come from one stream, in order; a person's secrets are not shown.
+    ask_secret = getpass if sys.stdin.isatty() else input
+    return await setup(Path(".env"), input, ask_secret)
 
 
 async def _check() -> int:

@@ -11,7 +11,7 @@ from bot.db.migrate import revision
 from bot.db.session import Database
 from bot.domain.errors import StartRefused, UpstreamError
 from bot.settings import Settings
-from bot.upstreams.http import TelegramProbe
+from bot.upstreams.http import Person, TelegramProbe
 
 WAIT_FOR_START = 60
 CLOCK_MAY_DIFFER = timedelta(seconds=30)
@@ -23,7 +23,7 @@ async def check(settings: Settings) -> int:
     With a token and an empty `ADMIN_IDS` it waits a minute for somebody to write to the bot and
     prints the line to paste. It grants nothing and changes nothing.
     """
-    report = _Report()
+    report = Report()
     for problem in settings.needed_for_run():
         report.bad(problem)
     for warning in settings.warnings():
@@ -33,29 +33,38 @@ async def check(settings: Settings) -> int:
     except StartRefused as refused:
         report.bad(str(refused))
     await _database(settings, report)
-    await _upstreams(settings, report)
-    if settings.bot_token.get_secret_value():
-        await _telegram(settings, report)
+    await try_upstreams(settings, report)
+    if settings.bot_token:
+        await try_telegram(settings, report)
+        if not settings.admin_ids and (who := await who_starts(settings)) is not None:
+            print(
+                f"{who.name} wrote. If that was you, put this line into .env:\nADMIN_IDS={who.id}"
+            )
     print("check: the bot can sell" if report.is_good else "check: the bot cannot sell yet")
     return 0 if report.is_good else 1
 
 
-class _Report:
+class Report:
+    """What was found, line by line; `is_good` while nothing stands in the way of selling."""
+
     def __init__(self) -> None:
         self.is_good = True
 
     def good(self, line: str) -> None:
+        """Say that something works."""
         print(f"ok       {line}")
 
     def note(self, line: str) -> None:
+        """Say something that is no problem, but worth knowing."""
         print(f"note     {line}")
 
     def bad(self, line: str) -> None:
+        """Say what keeps the shop from selling."""
         self.is_good = False
         print(f"PROBLEM  {line}")
 
 
-async def _database(settings: Settings, report: _Report) -> None:
+async def _database(settings: Settings, report: Report) -> None:
     try:
         database = Database(settings.database_url.get_secret_value())
         if database.is_sqlite and not database.file.exists():
@@ -77,7 +86,8 @@ async def _database(settings: Settings, report: _Report) -> None:
         report.note(f"DATABASE_URL: opens; `run` will bring its schema from {found} to {wanted}")
 
 
-async def _upstreams(settings: Settings, report: _Report) -> None:
+async def try_upstreams(settings: Settings, report: Report) -> None:
+    """Read balance and plans of each account, with read calls alone."""
     for number, account in enumerate(accounts(settings), start=1):
         upstream, name = account.upstream, f"GATEPROXY_TOKENS: token {number}"
         try:
@@ -96,21 +106,20 @@ async def _upstreams(settings: Settings, report: _Report) -> None:
             await upstream.close()
 
 
-async def _telegram(settings: Settings, report: _Report) -> None:
+async def try_telegram(settings: Settings, report: Report) -> None:
+    """Ask Telegram whose token this is, and what time it is."""
     probe = TelegramProbe(settings.telegram_api_url, settings.bot_token.get_secret_value())
     try:
         name, date = await probe.me()
         report.good(f"BOT_TOKEN: works, the bot is @{name}")
         _clock(date, report)
-        if not settings.admin_ids:
-            await _who(probe, name)
     except UpstreamError as error:
         report.bad(f"BOT_TOKEN: Telegram does not answer to it: {error.code}")
     finally:
         await probe.close()
 
 
-def _clock(date: str | None, report: _Report) -> None:
+def _clock(date: str | None, report: Report) -> None:
     if date is None:
         return
     apart = abs(datetime.now(UTC) - parsedate_to_datetime(date))
@@ -120,13 +129,21 @@ def _clock(date: str | None, report: _Report) -> None:
         report.good("the clock agrees with Telegram's")
 
 
-async def _who(probe: TelegramProbe, name: str) -> None:
-    print(f"Send /start to @{name} now; waiting {WAIT_FOR_START} s for it …", flush=True)
+async def who_starts(settings: Settings) -> Person | None:
+    """Who sends /start to the bot within a minute; None: nobody, or Telegram does not answer."""
+    probe = TelegramProbe(settings.telegram_api_url, settings.bot_token.get_secret_value())
     try:
+        name, _ = await probe.me()
+        print(f"Send /start to @{name} now; waiting {WAIT_FOR_START} s for it …", flush=True)
         async with asyncio.timeout(WAIT_FOR_START):
             while (who := await probe.somebody()) is None:
                 pass
+    except UpstreamError:
+        return None
     except TimeoutError:
-        print("Nobody wrote. Run check again when you are ready.")
-        return
-    print(f"{who.name} wrote. If that was you, put this line into .env:\nADMIN_IDS={who.id}")
+        print("Nobody wrote.")
+        return None
+    else:
+        return who
+    finally:
+        await probe.close()

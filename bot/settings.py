@@ -229,12 +229,15 @@ class Settings(BaseSettings):
         return value.strip() or cls.model_fields[str(info.field_name)].default
 
     @classmethod
-    def load(cls, env_file: str | Path | None = ".env") -> Self:
-        """Read the environment, then the file for what it leaves open; raise BadSettings."""
+    def load(cls, env_file: str | Path | None = ".env", **typed: Any) -> Self:
+        """Read the environment, then the file for what it leaves open; raise BadSettings.
+
+        What a person has `typed` for a field stands before both.
+        """
         problems = () if env_file is None else _problems_of_file(Path(env_file))
         if not problems:
             try:
-                return cls(_env_file=env_file)
+                return cls(_env_file=env_file, **typed)
             except ValidationError as refused:
                 problems = _problems_of_values(refused)
         # Raised out here: as a context, pydantic's error would carry the values along.

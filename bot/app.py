@@ -404,6 +404,7 @@ def telegram_side(shop: Shop, bot: Bot, info: ShopInfo, tasks: asyncio.TaskGroup
         catalog=shop.catalog,
         markup=shop.markup,
         usages=shop.usages,
+        desk=shop.desk,
     )
     return TelegramSide(dispatcher, polling, courier)
 

@@ -172,6 +172,13 @@ class BackupMade:
 
 
 @dataclass(frozen=True, slots=True)
+class ShopReady:
+    """To an owner, at the first contact: what works, and what to do next."""
+
+    kind: Literal["shop_ready"] = "shop_ready"
+
+
+@dataclass(frozen=True, slots=True)
 class Trouble:
     """To owners: something of the shop needs them. `code` decides the words.
 
@@ -201,6 +208,7 @@ Notice = (
     | Sold
     | StrayFound
     | BackupMade
+    | ShopReady
     | Trouble
 )
 

@@ -34,6 +34,7 @@ from bot.domain.notices import (
     OrderRefunded,
     OrderReleased,
     OwnerReplied,
+    ShopReady,
     Sold,
     StrayFound,
     Trouble,
@@ -47,11 +48,13 @@ from bot.i18n import Texts, texts
 from bot.screens import notices
 from bot.screens import orders as order_screens
 from bot.screens.base import Screen
+from bot.screens.welcome import welcome
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
 from bot.services.markup import Markup
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox, Owed
+from bot.services.shop import ShopDesk
 from bot.services.usage import Usages
 
 log: Final = structlog.stdlib.get_logger(__name__)
@@ -91,6 +94,7 @@ class Courier:
         catalog: Catalog,
         markup: Markup,
         usages: Usages,
+        desk: ShopDesk,
         patience: float = PATIENCE,
     ) -> None:
         self._outbox = outbox
@@ -102,6 +106,7 @@ class Courier:
         self._catalog = catalog
         self._markup = markup
         self._usages = usages
+        self._desk = desk
         self._patience = patience
         self._everybody = Buckets(clock, burst=PER_SECOND, per_second=PER_SECOND)
         self._chats = Buckets(clock, burst=CHAT_BURST, per_second=PER_CHAT_SECOND)
@@ -294,6 +299,8 @@ class Courier:
                 # One that is gone by now was thinned out; the next day's comes by itself.
                 is_there = await asyncio.to_thread(Path(notice.file).is_file)
                 return notices.backup_made(t, notice) if is_there else None
+            case ShopReady():
+                return welcome(t, await self._desk.state(), self._markup.rules()[0])
             case Trouble() as notice:
                 return notices.trouble(t, notice)
             case _:

@@ -12,6 +12,7 @@ from bot.domain.clock import Clock
 from bot.domain.customers import Customer, Person, Visitor
 from bot.domain.errors import NotFound
 from bot.domain.money import Money
+from bot.domain.notices import ShopReady
 from bot.domain.orders import CustomerId
 from bot.i18n import LANGUAGES, clean
 from bot.services.outbox import Outbox
@@ -143,6 +144,8 @@ class Customers:
             await tx.execute(insert(WalletRow).values(customer_id=visitor.id, balance=0))
             # An owner may be owed notices from before the first /start.
             await self._outbox.unpark(tx, visitor.id)
+            if visitor.id in self._outbox.owners:
+                await self._outbox.owe(tx, visitor.id, ShopReady())
 
     async def _note(self, visitor: Visitor, name: str, living: int | None) -> None:
         async with self._database.write() as tx:

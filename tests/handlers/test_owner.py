@@ -65,7 +65,7 @@ async def scene(database_url: str) -> AsyncIterator[Scene]:
         )
         courier = Courier(
             shop.outbox, renderer, tasks, clock, orders=shop.orders, customers=shop.customers,
-            catalog=shop.catalog, markup=shop.markup, usages=shop.usages,
+            catalog=shop.catalog, markup=shop.markup, usages=shop.usages, desk=shop.desk,
         )  # fmt: skip
 
         async def work() -> bool:

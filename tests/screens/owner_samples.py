@@ -10,7 +10,8 @@ from bot.demo.telegram_html import parse_html, units
 from bot.domain.catalog import Plan, PlanId, Provider, ProviderId, UsageByApi
 from bot.domain.customers import Person
 from bot.domain.money import usd
-from bot.domain.orders import CustomerId, Order, OrderId, OrderState
+from bot.domain.orders import CustomerId, LaneId, Order, OrderId, OrderState
+from bot.domain.shop import LaneState, ShopState, Today
 from bot.i18n import texts
 from bot.screens.base import Button, Screen
 
@@ -64,6 +65,17 @@ ORDER = Order(
     reason=None,
     upstream_order_id="ord_9x1a8f",
     shown_at=None,
+)
+
+STATE = ShopState(
+    at=NOON,
+    lanes=(LaneState(LaneId(1), "gateproxy", usd("27.52"), NOON, 2, has_token=True),),
+    stops=(),
+    catalog_read_at=NOON,
+    plans=31,
+    today=Today(4, usd("16.12"), usd("2.68")),
+    in_review=0,
+    undelivered=0,
 )
 
 

@@ -22,7 +22,15 @@ from bot.callbacks import (
 )
 from bot.domain.catalog import Offer
 from bot.domain.customers import Person
-from bot.domain.markup import NamedChange, Rule, RuleChange, RuleChangeId, Scope
+from bot.domain.markup import (
+    EVERYTHING,
+    NamedChange,
+    Rule,
+    RuleChange,
+    RuleChangeId,
+    RuleLine,
+    Scope,
+)
 from bot.domain.money import usd
 from bot.domain.notices import (
     BackupMade,
@@ -39,6 +47,7 @@ from bot.domain.notices import (
     OrderRefunded,
     OrderReleased,
     OwnerReplied,
+    ShopReady,
     Sold,
     StrayFound,
     Trouble,
@@ -50,6 +59,7 @@ from bot.domain.usage import AskBot, Measured, Traffic, Unknowable, Unreachable,
 from bot.i18n import LANGUAGES, Texts, texts
 from bot.screens import notices
 from bot.screens.base import Button, Screen, Style
+from bot.screens.welcome import welcome
 from tests.screens.owner_samples import (
     ANN,
     AT,
@@ -60,12 +70,14 @@ from tests.screens.owner_samples import (
     NOON,
     OLGA,
     ORDER,
+    STATE,
     labels,
     order_in,
     visible,
 )
 
 INTENT = "c0ffee00c0ffee00"
+EVERYTHING_RULE = RuleLine(EVERYTHING, "", Rule(2000), is_default=True)
 MEASURED = Measured(Traffic("120 MB", "904 MB", "1 GB"), NOON)
 
 
@@ -89,6 +101,7 @@ def samples(words: str) -> dict[type, Notice]:
         Sold(ORDER.id),
         StrayFound(words, words, usd("3.36")),
         BackupMade("data/backups/bot-20261122T100000Z.backup"),
+        ShopReady(),
         Trouble(words, words),
     ]
     return {type(one): one for one in found}
@@ -132,6 +145,8 @@ def draw(t: Texts, notice: Notice, order: Order, person: Person, words: str) -> 
             return notices.stray_found(t, notice)
         case BackupMade():
             return notices.backup_made(t, notice)
+        case ShopReady():
+            return welcome(t, STATE, EVERYTHING_RULE)
         case Trouble():
             return notices.trouble(t, notice)
         case _:

@@ -47,7 +47,7 @@ from bot.domain.requests import (
     TopUp,
     TopUpPreview,
 )
-from bot.domain.shop import Case, LaneState, OrderFile, Sent, ShopState, Stop, Today
+from bot.domain.shop import Case, OrderFile, Sent, Stop
 from bot.domain.wallets import Posting, PostingKind
 from bot.i18n import LANGUAGES, Texts, texts
 from bot.screens import owner
@@ -62,6 +62,7 @@ from tests.screens.owner_samples import (
     NOON,
     OLGA,
     ORDER,
+    STATE,
     labels,
     order_in,
     visible,
@@ -76,16 +77,6 @@ RULES = (
 )
 SAMPLE = PriceLine(GIG, usd("4.07"), Rule(1500, usd("0.20")), "NodeMaven")
 CHANGE = RuleChange(RuleChangeId(3), Scope(provider=NODEMAVEN.id), Rule(1500), OLGA.id, NOON)
-STATE = ShopState(
-    at=NOON,
-    lanes=(LaneState(LaneId(1), "gateproxy", usd("27.52"), NOON, 2, has_token=True),),
-    stops=(),
-    catalog_read_at=NOON,
-    plans=31,
-    today=Today(4, usd("16.12"), usd("2.68")),
-    in_review=0,
-    undelivered=0,
-)
 FILE = OrderFile(
     order=ORDER,
     person=ANN,

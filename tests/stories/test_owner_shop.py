@@ -16,7 +16,7 @@ from bot.handlers.introduction import owner_commands
 from bot.i18n import texts
 from bot.upstreams.sandbox import Fault
 from tests.conftest import ON_SQLITE
-from tests.stories.conftest import OLGA, ShopFloor
+from tests.stories.conftest import OLGA, OTTO, ShopFloor
 from tests.telegram import ALICE, Customer
 
 GROUP = -1001234567890
@@ -41,6 +41,19 @@ def test_every_button_and_command_of_the_owner_is_tried_below() -> None:
     assert set(owner_commands(texts("en"))) == {
         words.split()[0].removeprefix("/") for words in OWNERS_COMMANDS
     }
+
+
+async def test_an_owner_reads_once_what_works_at_the_first_contact(
+    app: ShopFloor, customer: Customer
+) -> None:
+    otto = await app.person(OTTO)
+
+    await otto.send("/start")
+
+    told = [said for said in otto.messages if "You own this shop" in said.text]
+    assert len(told) == 1
+    assert "✅ Price list: 26 plans" in told[0].text
+    assert not [said for said in customer.messages if "You own this shop" in said.text]
 
 
 async def test_the_shop_counts_sales_profit_and_refunds_of_today(

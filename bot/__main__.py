@@ -1,4 +1,4 @@
-"""The command line: run, demo, setup, check, audit, backup, restore, orders."""
+"""The command line: run, demo, setup, check, audit, backup, restore, rekey, orders."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     backup.add_argument("folder", nargs="?", metavar="FOLDER", help="else BACKUP_DIR")
     restore = commands.add_parser("restore", help="put a backup in the database's place")
     restore.add_argument("file", metavar="FILE")
+    commands.add_parser("rekey", help="seal stored credentials with a new key")
     orders = commands.add_parser("orders", help="print every order, without credentials")
     orders.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
     given = parser.parse_args(arguments)
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _guarded(_backup(given.folder))
         case "restore":
             return _guarded(_restore(Path(given.file)))
+        case "rekey":
+            return _guarded(_rekey())
         case _:
             return _guarded(_orders(given.format))
 
@@ -185,6 +188,28 @@ async def _restore(file: Path) -> int:
             print(f" and {missing.orders} orders that the backup does not:")
             for line in missing.money:
                 print(f"   {line}")
+    return 0
+
+
+async def _rekey() -> int:
+    from bot.app import rekey
+    from bot.settings import Settings
+
+    settings = Settings.load()
+    _configure_logs(settings)
+    done = await rekey(settings)
+    print(f"rekey: {done.sealed} credentials sealed anew; all need the key {done.first} alone")
+    where = "SECRET_KEY" if settings.secret_key else "the file secret.key beside the database"
+    if done.others:
+        print(f"No credentials need these any more: {', '.join(done.others)}.")
+        print("Backups made until now do: keep them apart for as long as you keep those backups,")
+        print(f"then take everything after the first comma out of {where}.")
+    else:
+        print("There is one key alone. For a new one, write it before this one, with a comma in")
+        print(f"between, into {where}, and run this again. Make it with:")
+        print("python3 -c 'import secrets; print(secrets.token_urlsafe(32))'")
+    if not settings.secret_key:
+        print("Keep a copy of that file elsewhere than the backups: it has changed.")
     return 0
 
 

@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from bot.db.keys import read_key, renew_file, ring_from_file
 from bot.db.migrate import migrate, revision
-from bot.db.models import DeliveryRow
 from bot.db.session import BooksGone, Database, is_away, reason_of
-from bot.db.vault import SealBroken, Vault, key_from_file, read_key
+from bot.db.vault import Vault
 from bot.domain.clock import Clock
 from bot.domain.customers import ShopInfo
 from bot.domain.errors import BadMarkup, StartRefused
 from bot.domain.markup import Rule, parse_rule
 from bot.domain.notices import Trouble
-from bot.domain.orders import CustomerId, OrderId
+from bot.domain.orders import CustomerId
 from bot.every import every
 from bot.jobs import Jobs
 from bot.services.audit import Audit
@@ -34,7 +33,7 @@ from bot.services.catalog import Catalog
 from bot.services.customers import Customers
 from bot.services.fulfilment import LOOK, Abandoned, LaneWorker
 from bot.services.lanes import Account, Lane, Lanes, fingerprint
-from bot.services.leases import RENEW, Lease, LeaseLost
+from bot.services.leases import LASTS, RENEW, Lease, LeaseLost
 from bot.services.markup import Markup
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox
@@ -48,6 +47,7 @@ from bot.services.restores import (
     stage,
     swap,
 )
+from bot.services.rotation import Rotated, keys_in_use, rotate
 from bot.services.shop import ShopDesk
 from bot.services.stops import Stops
 from bot.services.support import Support
@@ -269,6 +269,34 @@ async def restore(settings: Settings, backup: Path, *, clock: Clock | None = Non
             await asyncio.to_thread(discard, staged)
         await database.close()
     return Restored(about, put_away, missing, set_aside)
+
+
+async def rekey(settings: Settings, *, clock: Clock | None = None) -> Rotated:
+    """Make the first key of the ring the only one that stored credentials need.
+
+    Keys that are kept in a file get a new first one; not while an older one is still needed, for
+    then a rotation broke off, and is taken up again. Raises `StartRefused` beside an instance.
+    """
+    clock = clock or Clock()
+    database = Database(settings.database_url.get_secret_value())
+    try:
+        await _prepare(database, may_migrate=False)
+        lease = Lease(database, clock)
+        if not await lease.take():
+            raise StartRefused(
+                "nothing was changed: an instance works on this database; stop it first "
+                f"(one that was killed is forgotten after {LASTS.seconds} s)"
+            )
+        try:
+            ring, vault = await _vault(settings, database)
+            if not settings.secret_key and await keys_in_use(database) <= {vault.key_ids[0]}:
+                ring = await asyncio.to_thread(renew_file, key_file(database))
+                vault = Vault(ring)
+            return await rotate(database, vault, lease)
+        finally:
+            await lease.give_up()
+    finally:
+        await database.close()
 
 
 async def _take_turns(shop: Shop, bot: Bot, info: ShopInfo, stop: asyncio.Event) -> None:
@@ -542,6 +570,11 @@ def data_folder(database: Database) -> Path:
     return Path("data")
 
 
+def key_file(database: Database) -> Path:
+    """Where the keys are kept that no setting names."""
+    return data_folder(database) / "secret.key"
+
+
 def backup_folder(settings: Settings, database: Database) -> Path:
     """Where backups go."""
     return Path(settings.backup_dir) if settings.backup_dir else data_folder(database) / "backups"
@@ -564,25 +597,16 @@ def _ring(settings: Settings, database: Database, *, may_make: bool) -> list[byt
     """The keys of the settings, or the one kept beside the database."""
     if settings.secret_key:
         return [read_key(key.get_secret_value()) for key in settings.secret_key]
-    return [key_from_file(data_folder(database) / "secret.key", may_make=may_make)]
+    return ring_from_file(key_file(database), may_make=may_make)
 
 
 async def _vault(settings: Settings, database: Database) -> tuple[list[bytes], Vault]:
-    async with database.read() as reader:
-        newest = (
-            await reader.execute(
-                select(DeliveryRow.order_id, DeliveryRow.sealed)
-                .order_by(DeliveryRow.order_id.desc())
-                .limit(1)
-            )
-        ).one_or_none()
-    ring = _ring(settings, database, may_make=newest is None)
+    needed = await keys_in_use(database)
+    ring = _ring(settings, database, may_make=not needed)
     vault = Vault(ring)
-    if newest is not None:
-        try:
-            vault.open(OrderId(newest.order_id), newest.sealed)
-        except SealBroken:
-            raise StartRefused(
-                "SECRET_KEY: the key is lost: stored credentials were sealed with another one"
-            ) from None
+    if missing := needed.difference(vault.key_ids):
+        raise StartRefused(
+            "SECRET_KEY: the key is lost: stored credentials were sealed with another one, "
+            f"the key {min(missing).hex()}"
+        )
     return ring, vault

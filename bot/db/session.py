@@ -337,6 +337,8 @@ def _pragmas(*, wal: bool) -> tuple[str, ...]:
         # INSERT OR REPLACE deletes without firing delete triggers unless this is on.
         "recursive_triggers = ON",
         "trusted_schema = OFF",
+        # What was sealed with a key that is dropped later must not stay in free pages.
+        "secure_delete = ON",
         f"journal_mode = {'WAL' if wal else 'DELETE'}",
         f"synchronous = {'FULL' if wal else 'EXTRA'}",
     )
@@ -347,6 +349,7 @@ async def _read_back(connection: AsyncConnection) -> None:
     wanted = {
         "foreign_keys": "1",
         "recursive_triggers": "1",
+        "secure_delete": "1",
         "journal_mode": "wal" if wal else "delete",
         "synchronous": "2" if wal else "3",
     }

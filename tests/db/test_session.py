@@ -106,6 +106,7 @@ async def test_every_sqlite_connection_has_the_safe_settings(database: Database)
         "foreign_keys": 1,
         "recursive_triggers": 1,
         "trusted_schema": 0,
+        "secure_delete": 1,
         "journal_mode": "wal" if is_wal else "delete",
         "synchronous": 2 if is_wal else 3,
     }

@@ -421,3 +421,19 @@ def test_orders_of_a_reader_who_has_seen_enough_end_quietly(sold: Path) -> None:
 
     assert ended.code == 1
     assert ended.lines == []
+
+
+# rekey
+
+
+def test_a_new_key_is_made_and_the_old_one_named(sold: Path) -> None:
+    done = command(sold, "rekey", SECRET_KEY=f"{'B' * 42}A,{KEY}")
+
+    assert done.code == 0, done.errors
+    assert "rekey: 1 credentials sealed anew" in done.out
+    assert "take everything after the first comma out of SECRET_KEY" in done.out
+    assert KEY not in done.out
+    assert command(sold, "audit", SECRET_KEY="B" * 42 + "A").code == 0
+    refused(sold, "SECRET_KEY: the key is lost", SECRET_KEY=KEY)
+    told = command(sold, "rekey", SECRET_KEY="B" * 42 + "A")
+    assert "There is one key alone" in told.out

@@ -169,7 +169,7 @@ async def build(
         lanes = Lanes(database, clock, outbox, stops, catalog, upstream_accounts)
         wallets = Wallets(database, clock, outbox, requests, stops)
         orders = Orders(database, clock, vault, catalog, wallets, outbox, requests, stops, lanes)
-        audit = Audit(database, clock, outbox, stops)
+        audit = Audit(database, clock, outbox, stops, vault)
         lease = Lease(database, clock)
         backups = Backups(
             database, clock, outbox, stops, ring, backup_folder(settings, database),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import inspect, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, inspect, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -73,6 +74,26 @@ async def triggers_missing(database: Database) -> tuple[str, ...]:
     async with database.read() as connection:
         found = set((await connection.execute(text(present))).scalars())
     return tuple(name for name in TRIGGERS[database.url.get_backend_name()] if name not in found)
+
+
+async def laws_missing(database: Database) -> tuple[str, ...]:
+    """The checks and unique keys of the models that the database does not hold."""
+    if database.is_sqlite:
+        present = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
+    else:
+        present = (
+            "SELECT conname FROM pg_constraint WHERE convalidated"
+            " UNION ALL SELECT indexname FROM pg_indexes"
+        )
+    async with database.read() as connection:
+        found = set(re.findall(r"\w+", " ".join((await connection.scalars(text(present))).all())))
+    wanted = [
+        str(law.name)
+        for table in Base.metadata.sorted_tables
+        for law in (*table.constraints, *table.indexes)
+        if isinstance(law, CheckConstraint | UniqueConstraint | Index)
+    ]
+    return tuple(name for name in sorted(wanted) if name not in found)
 
 
 @asynccontextmanager

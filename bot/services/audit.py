@@ -9,19 +9,29 @@ from typing import Any
 from sqlalchemy import Select, Text, and_, case, cast, exists, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.db.migrate import triggers_missing
-from bot.db.models import DeliveryRow, OrderRow, PostingRow, WalletRow
+from bot.db.migrate import laws_missing, triggers_missing
+from bot.db.models import (
+    DeliveryRow,
+    OrderRow,
+    OutboxRow,
+    PostingRow,
+    UpstreamOrderRow,
+    WalletRow,
+)
 from bot.db.session import Database
+from bot.db.vault import SealBroken, Vault
 from bot.domain.clock import Clock
 from bot.domain.money import Money
 from bot.domain.notices import Trouble
-from bot.domain.orders import OPEN, OrderState
+from bot.domain.orders import OPEN, OrderId, OrderState
 from bot.domain.wallets import AuditReport
 from bot.services.outbox import Outbox
 from bot.services.stops import SHOP, Stops
 from bot.services.wallets import ADJUSTMENTS, SALES, WORLD
 
 MOST_NAMED = 5
+OPENED = 20
+"""How many of the newest credentials are opened."""
 AUDIT = "audit"
 
 _S = OrderState
@@ -30,7 +40,10 @@ _S = OrderState
 class Audit:
     """Compares what is written down twice. Reads only, until it finds a difference."""
 
-    def __init__(self, database: Database, clock: Clock, outbox: Outbox, stops: Stops) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, outbox: Outbox, stops: Stops, vault: Vault
+    ) -> None:
+        self._vault = vault
         self._database = database
         self._clock = clock
         self._outbox = outbox
@@ -52,6 +65,7 @@ class Audit:
                 compared.append(name)
                 differences += [f"{name}: {', '.join(map(str, row))}" for row in rows]
             totals = await self._totals(tx)
+            sealed = (await tx.execute(_NEWEST)).all()
         compared.append("customers + held + sales + adjustments = paid in")
         if totals["parts"] != totals["paid in"]:
             parts, paid_in = Money(totals["parts"]), Money(totals["paid in"])
@@ -60,10 +74,25 @@ class Audit:
         differences += [
             f"a trigger is missing: {one}" for one in await triggers_missing(self._database)
         ]
+        compared.append("the checks and unique keys of every table")
+        differences += [f"a law is missing: {one}" for one in await laws_missing(self._database)]
+        compared.append(f"the newest credentials open, {len(sealed)} of them")
+        differences += [
+            f"credentials do not open: held:{row.order_id}"
+            for row in sealed
+            if not self._opens(OrderId(row.order_id), row.sealed)
+        ]
         compared.append(f"{totals['postings']} postings, {totals['orders']} orders in all")
         self.report = AuditReport(tuple(compared), tuple(differences))
         self.ran_at = self._clock.now()
         return self.report
+
+    def _opens(self, order: OrderId, sealed: bytes) -> bool:
+        try:
+            self._vault.open(order, sealed)
+        except SealBroken:
+            return False
+        return True
 
     async def guard(self) -> AuditReport:
         """Run, and on a difference stop selling and topping up and tell the owners."""
@@ -135,7 +164,7 @@ def _moved(column: Any) -> Any:
     return select(func.coalesce(func.sum(PostingRow.micros), 0)).where(column).scalar_subquery()
 
 
-def _queries() -> Sequence[tuple[str, Select[Any]]]:
+def _queries() -> Sequence[tuple[str, Select[*tuple[Any, ...]]]]:
     wallet = literal("customer:") + cast(WalletRow.customer_id, Text)
     sums = _moved(PostingRow.destination == wallet) - _moved(PostingRow.source == wallet)
     held = literal("held:") + cast(OrderRow.id, Text)
@@ -147,6 +176,10 @@ def _queries() -> Sequence[tuple[str, Select[Any]]]:
         return exists().where(
             PostingRow.reference == name, PostingRow.kind == kind, PostingRow.micros == micros
         )
+
+    def told(how: str) -> Any:
+        name = literal(f"{how}:") + cast(OrderRow.id, Text)
+        return exists().where(OutboxRow.dedupe == name, OutboxRow.order_id == OrderRow.id)
 
     sold = OrderRow.state.in_((_S.DELIVERED, _S.REFUNDED))
     return (
@@ -190,6 +223,41 @@ def _queries() -> Sequence[tuple[str, Select[Any]]]:
             select(held).where(sold, ~exists().where(DeliveryRow.order_id == OrderRow.id)),
         ),
         (
+            "each upstream order serves the order that names it",
+            select(UpstreamOrderRow.reference, UpstreamOrderRow.order_id).where(
+                UpstreamOrderRow.order_id.is_not(None),
+                ~exists().where(
+                    OrderRow.id == UpstreamOrderRow.order_id,
+                    OrderRow.lane_id == UpstreamOrderRow.lane_id,
+                    OrderRow.upstream_order_id == UpstreamOrderRow.reference,
+                ),
+            ),
+        ),
+        (
+            "each order that was made has its upstream order",
+            select(held).where(
+                OrderRow.upstream_order_id.is_not(None),
+                ~exists().where(
+                    UpstreamOrderRow.order_id == OrderRow.id,
+                    UpstreamOrderRow.reference == OrderRow.upstream_order_id,
+                ),
+            ),
+        ),
+        (
+            "each customer was told how the order ended",
+            select(held).where(
+                or_(
+                    and_(sold, ~told("delivered")),
+                    # Who cancels reads it on the screen that answers the tap.
+                    and_(
+                        OrderRow.state == _S.RELEASED,
+                        OrderRow.reason != "cancelled",
+                        ~told("released"),
+                    ),
+                )
+            ),
+        ),
+        (
             "no posting names an order that is not there",
             select(PostingRow.reference).where(
                 PostingRow.order_id.is_not(None),
@@ -200,3 +268,8 @@ def _queries() -> Sequence[tuple[str, Select[Any]]]:
 
 
 _QUERIES = _queries()
+_NEWEST = (
+    select(DeliveryRow.order_id, DeliveryRow.sealed)
+    .order_by(DeliveryRow.order_id.desc())
+    .limit(OPENED)
+)

@@ -20,6 +20,7 @@ import structlog
 from bot.db import archive
 from bot.db.archive import About, BadArchive
 from bot.db.session import Database
+from bot.db.vault import Vault
 from bot.domain.clock import Clock
 from bot.domain.errors import StartRefused
 from bot.domain.notices import BackupMade, Trouble
@@ -147,7 +148,9 @@ class Backups:
     async def _audited(self, copy: Path) -> tuple[str, tuple[str, ...]]:
         database = Database(f"sqlite+aiosqlite:///{copy}")
         try:
-            report = await Audit(database, self._clock, self._outbox, self._stops).run()
+            vault = Vault(self._ring)
+            audit = Audit(database, self._clock, self._outbox, self._stops, vault)
+            report = await audit.run()
             async with database.read() as reader:
                 found = await reader.exec_driver_sql("SELECT version_num FROM alembic_version")
                 revision = str(found.scalar_one())

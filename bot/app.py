@@ -31,6 +31,7 @@ from bot.services.audit import Audit
 from bot.services.backups import Backups
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
+from bot.services.formats import Formats
 from bot.services.fulfilment import LOOK, Abandoned, LaneWorker
 from bot.services.lanes import Account, Lane, Lanes, fingerprint
 from bot.services.leases import LASTS, RENEW, Lease, LeaseLost
@@ -93,6 +94,7 @@ class Shop:
     wallets: Wallets
     requests: Requests
     orders: Orders
+    formats: Formats
     usages: Usages
     support: Support
     desk: ShopDesk
@@ -109,7 +111,7 @@ class Shop:
         """What handlers may ask for, by name."""
         names = (
             "customers", "catalog", "markup", "wallets", "requests",
-            "orders", "usages", "support", "desk",
+            "orders", "formats", "usages", "support", "desk",
         )  # fmt: skip
         named = {name: getattr(self, name) for name in names}
         return named | {"clock": self.clock, "shop_info": info}
@@ -193,6 +195,7 @@ async def build(
             wallets=wallets,
             requests=requests,
             orders=orders,
+            formats=Formats(database),
             usages=Usages(database, clock, catalog, lanes),
             support=Support(database, customers, outbox),
             desk=ShopDesk(database, clock, catalog, lanes, stops, audit, backups),
@@ -428,6 +431,7 @@ def telegram_side(shop: Shop, bot: Bot, info: ShopInfo, tasks: asyncio.TaskGroup
         tasks,
         shop.clock,
         orders=shop.orders,
+        formats=shop.formats,
         customers=shop.customers,
         catalog=shop.catalog,
         markup=shop.markup,

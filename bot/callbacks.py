@@ -12,6 +12,8 @@ from typing import Annotated
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
+from bot.domain.formats import FileKind, Format
+
 KEPT = "+"
 """Stands before the payload of a button on a kept message: its answer is a new message."""
 
@@ -89,17 +91,49 @@ class ShowOrder(CallbackData, prefix="order"):
 
 
 class ShowCredentials(CallbackData, prefix="creds"):
-    """The credentials of my order, in a message of their own; many come in parts, from 0."""
+    """What my order delivered, in a message of its own."""
 
     order: Number
-    part: Number = 0
+    part: Number = 0  # buttons of old messages ask for parts; today all comes at once
 
 
 class ShowCode(CallbackData, prefix="code"):
-    """The redeem code of my order, after the warning; many come in parts, from 0."""
+    """The redeem code of my order, after the warning."""
 
     order: Number
-    part: Number = 0
+    part: Number = 0  # as above
+
+
+class ShowFormats(CallbackData, prefix="fmts"):
+    """My order in the format that I chose last, with the other ones, files and a picture."""
+
+    order: Number
+
+
+class SetFormat(CallbackData, prefix="fmt"):
+    """Write this order, and every later one, so."""
+
+    order: Number
+    format: Format
+
+
+class TypeTemplate(CallbackData, prefix="tmpl"):
+    """The next typed text is my own format."""
+
+    order: Number
+
+
+class SendFile(CallbackData, prefix="file"):
+    """The proxies of my order as a file."""
+
+    order: Number
+    kind: FileKind
+
+
+class SendPicture(CallbackData, prefix="qr"):
+    """My order as a picture that another phone can read."""
+
+    order: Number
 
 
 class Cancel(CallbackData, prefix="cancel"):

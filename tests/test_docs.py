@@ -22,6 +22,7 @@ from bot.__main__ import main
 from bot.callbacks import ShowProvider
 from bot.domain.catalog import Offer, Plan, PlanId, Provider, ProviderId, UsageByApi
 from bot.domain.errors import Busy, OutOfService, Refused, Unclear, UpstreamError
+from bot.domain.formats import Formatting
 from bot.domain.money import usd
 from bot.domain.orders import (
     MOVES,
@@ -36,6 +37,7 @@ from bot.domain.orders import (
 from bot.handlers import ROUTES
 from bot.handlers.routes import Said
 from bot.i18n import texts
+from bot.screens import delivery as delivery_screens
 from bot.screens import orders as order_screens
 from bot.screens import shop as shop_screens
 from bot.screens.base import Screen
@@ -177,7 +179,7 @@ COMMAND_LINES = (
 )
 WORDS = (
     "Upstream", "Provider", "Plan", "Offer", "Intent", "Order", "Hold", "Posting", "Delivery",
-    "Usage check", "Lane", "Match group", "Screen", "Notice", "Customer", "Owner",
+    "Format", "Usage check", "Lane", "Match group", "Screen", "Notice", "Customer", "Owner",
 )  # fmt: skip
 
 # In pieces, as above: notes that were never part of the project, and folders of one machine.
@@ -338,7 +340,7 @@ def test_the_picture_of_a_purchase_is_what_people_see() -> None:
             back=ShowProvider(provider=1, page=0),
         ),
         order_screens.order(t, Line(order, place=1, can_cancel=False)),
-        order_screens.delivered(t, order, Credentials((proxy,)), None),
+        delivery_screens.delivered(t, order, Credentials((proxy,)), None, Formatting()),
     )  # fmt: skip
     told = [line for line in block("a tap on Buy").splitlines() if line.startswith(("▎", " ["))]
 

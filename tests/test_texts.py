@@ -33,6 +33,7 @@ BUY = {"en": "Buy", "ru": "Купить"}
 FOR_CUSTOMERS = (
     "screens/shop.py",
     "screens/orders.py",
+    "screens/delivery.py",
     "screens/wallet.py",
     "screens/problems.py",
 )

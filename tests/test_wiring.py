@@ -22,6 +22,7 @@ from bot.domain import errors
 from bot.domain.catalog import PlanId
 from bot.domain.customers import Customer, ShopInfo
 from bot.domain.errors import CustomerError
+from bot.domain.formats import FileKind, Format
 from bot.domain.money import usd
 from bot.domain.orders import OrderId
 from bot.handlers import ROUTES, owner, routes
@@ -56,6 +57,11 @@ WIRE = {
     "order": "order",
     "creds": "order part",
     "code": "order part",
+    "fmts": "order",
+    "fmt": "order format",
+    "tmpl": "order",
+    "file": "order kind",
+    "qr": "order",
     "cancel": "order",
     "wrong": "order",
     "usages": "before",
@@ -83,7 +89,12 @@ WIRE = {
     "refund": "order",
     "reply": "customer",
 }
-LONGEST_TEXT = {"intent": "f" * 16, "code": max(LANGUAGES, key=len)}
+LONGEST_TEXT = {
+    "intent": "f" * 16,
+    "code": max(LANGUAGES, key=len),
+    "format": max(Format, key=len),
+    "kind": max(FileKind, key=len),
+}
 
 REFUSALS: tuple[CustomerError, ...] = (
     errors.BadAmount("1,000"),

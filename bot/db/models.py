@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from bot.domain.formats import Format
 from bot.domain.money import MOST_MICROS
 from bot.domain.orders import OPEN, OrderState
 
@@ -96,6 +97,23 @@ class CustomerRow(Base):
     wants_sales: Mapped[int] = mapped_column(server_default="0")
     """An owner's switch: a notice for each sale."""
     created_at: Mapped[datetime]
+
+
+class FormatRow(Base):
+    """How a customer has proxies written; no row where they never chose."""
+
+    __tablename__ = "formats"
+    __table_args__ = (
+        CheckConstraint(_one_of("format", Format), name="format"),
+        CheckConstraint("format <> 'own' OR template IS NOT NULL", name="own_has_template"),
+        _STRICT,
+    )
+
+    customer_id: Mapped[int] = mapped_column(
+        ForeignKey("customers.id"), primary_key=True, autoincrement=False
+    )
+    format: Mapped[str]
+    template: Mapped[str | None]
 
 
 class WalletRow(Base):

@@ -78,19 +78,16 @@ class Proxy:
         return f"{self.host}:{self.port}:{self.username}:{self.password}"
 
     @property
-    def url(self) -> str:
-        """`protocol://user:pass@host:port`, user and password percent-encoded."""
-        scheme = "socks5" if "SOCKS" in self.protocol.upper() else "http"
-        user, password = quote(self.username, safe=""), quote(self.password, safe="")
-        return f"{scheme}://{user}:{password}@{self.host}:{self.port}"
+    def is_socks(self) -> bool:
+        """Whether it speaks SOCKS; everything else is spoken to as HTTP."""
+        return "SOCKS" in self.protocol.upper()
 
     @property
-    def curl(self) -> str:
-        """A command line that shows the exit address."""
-        scheme = "socks5h" if "SOCKS" in self.protocol.upper() else "http"
-        # Single quotes, because user names hold `;`; a quote inside ends, escapes and reopens.
-        user = f"{self.username}:{self.password}".replace("'", "'\\''")
-        return f"curl -x {scheme}://{self.host}:{self.port} -U '{user}' https://api.ipify.org"
+    def url(self) -> str:
+        """`protocol://user:pass@host:port`, user and password percent-encoded."""
+        scheme = "socks5" if self.is_socks else "http"
+        user, password = quote(self.username, safe=""), quote(self.password, safe="")
+        return f"{scheme}://{user}:{password}@{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,17 @@ from typing import Final
 from aiogram import Router
 
 from bot.domain.clock import Clock
-from bot.handlers import fallback, orders, owner, shop, wallet
+from bot.handlers import delivery, fallback, orders, owner, shop, wallet
 from bot.handlers.arrival import Arrival
 from bot.handlers.routes import Route, router
 
-ROUTES: Final[tuple[Route, ...]] = (*shop.ROUTES, *orders.ROUTES, *wallet.ROUTES, *owner.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (
+    *shop.ROUTES,
+    *orders.ROUTES,
+    *delivery.ROUTES,
+    *wallet.ROUTES,
+    *owner.ROUTES,
+)
 """Every tap, command and typed answer that means something."""
 
 

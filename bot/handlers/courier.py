@@ -45,12 +45,14 @@ from bot.domain.orders import OrderId
 from bot.handlers.buckets import Buckets
 from bot.handlers.render import Renderer, limit_of
 from bot.i18n import Texts, texts
+from bot.screens import delivery as delivery_screens
 from bot.screens import notices
 from bot.screens import orders as order_screens
 from bot.screens.base import Screen
 from bot.screens.welcome import welcome
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
+from bot.services.formats import Formats
 from bot.services.markup import Markup
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox, Owed
@@ -90,6 +92,7 @@ class Courier:
         clock: Clock,
         *,
         orders: Orders,
+        formats: Formats,
         customers: Customers,
         catalog: Catalog,
         markup: Markup,
@@ -102,6 +105,7 @@ class Courier:
         self._tasks = tasks
         self._clock = clock
         self._orders = orders
+        self._formats = formats
         self._customers = customers
         self._catalog = catalog
         self._markup = markup
@@ -247,7 +251,9 @@ class Courier:
                 return None
             case OrderDelivered(order=order):
                 sold, delivery = await self._orders.delivered(order)
-                return order_screens.delivered(t, sold, delivery, self._usages.known(sold))
+                formatting = await self._formats.of(sold.customer)
+                known = self._usages.known(sold)
+                return delivery_screens.delivered(t, sold, delivery, known, formatting)
             case OrderInDoubt() | OrderInReview() if await self._is_shown(owed.notice.order):
                 # The living screen says it in a moment; once is enough.
                 return None

@@ -1,4 +1,4 @@
-"""Taps, commands and typed words about orders: the living screen, credentials, usage."""
+"""Taps, commands and typed words about orders: the living screen, the list, usage."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from bot.callbacks import (
     CheckUsage,
     Complain,
     MyOrders,
-    ShowCode,
-    ShowCredentials,
     ShowOrder,
     TypeUsername,
     UsageMenu,
@@ -54,25 +52,6 @@ async def show_order(
 ) -> Screen:
     order = OrderId(callback_data.order)
     return screens.order(t, await orders.line(customer.id, order, message_id))
-
-
-async def show_credentials(
-    _: TelegramObject,
-    callback_data: ShowCredentials,
-    t: Texts,
-    customer: Customer,
-    orders: Orders,
-    usages: Usages,
-) -> Screen:
-    order, delivery = await orders.delivery(customer.id, OrderId(callback_data.order))
-    return screens.delivered(t, order, delivery, usages.known(order), callback_data.part)
-
-
-async def show_code(
-    _: TelegramObject, callback_data: ShowCode, t: Texts, customer: Customer, orders: Orders
-) -> Screen:
-    order, code = await orders.show_code(customer.id, OrderId(callback_data.order))
-    return screens.code(t, order, code, callback_data.part)
 
 
 async def cancel(
@@ -173,8 +152,6 @@ ROUTES: tuple[Route, ...] = (
     said("orders", say_orders),
     tap(MyOrders, my_orders),
     tap(ShowOrder, show_order),
-    tap(ShowCredentials, show_credentials),
-    tap(ShowCode, show_code),
     tap(Cancel, cancel),
     tap(Complain, complain),
     said("usage", say_usage),

@@ -26,15 +26,18 @@ from aiogram.methods import (
     EditMessageText,
     SendDocument,
     SendMessage,
+    SendPhoto,
     TelegramMethod,
 )
 from aiogram.types import (
+    BufferedInputFile,
     CallbackQuery,
     CopyTextButton,
     FSInputFile,
     InaccessibleMessage,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InputFile,
     KeyboardButton,
     KeyboardButtonRequestUsers,
     LinkPreviewOptions,
@@ -46,7 +49,7 @@ from aiogram.types import (
 
 from bot.callbacks import KEPT
 from bot.domain.orders import CustomerId
-from bot.screens.base import Answer, Button, Copy, Later, Link, Screen, Toast
+from bot.screens.base import Answer, Button, Copy, File, Later, Link, Screen, Toast
 from bot.services.orders import Orders
 
 log: Final = structlog.stdlib.get_logger(__name__)
@@ -249,19 +252,26 @@ class Renderer:
         except AiogramError as error:
             _note("screen not drawn", chat_id, error)
 
-    async def _send_file(self, chat_id: int, screen: Screen, path: str) -> int:
-        sent = await self._either(
-            screen,
-            lambda text, mode: SendDocument(
-                chat_id=chat_id,
-                document=FSInputFile(path),
-                caption=text,
-                parse_mode=mode,
-                reply_markup=markup(screen),
-            ),
-            _UPLOAD_SECONDS,
-        )
-        return sent.message_id
+    async def _send_file(self, chat_id: int, screen: Screen, attached: str | File) -> int:
+        match attached:
+            case File(name, data, is_picture=is_picture):
+                upload: InputFile = BufferedInputFile(data, name)
+            case str():
+                upload, is_picture = FSInputFile(attached), False
+
+        def make(text: str, mode: ParseMode | None) -> SendDocument | SendPhoto:
+            keyboard = markup(screen)
+            if is_picture:
+                return SendPhoto(
+                    chat_id=chat_id, photo=upload, caption=text, parse_mode=mode,
+                    reply_markup=keyboard,
+                )  # fmt: skip
+            return SendDocument(
+                chat_id=chat_id, document=upload, caption=text, parse_mode=mode,
+                reply_markup=keyboard,
+            )  # fmt: skip
+
+        return (await self._either(screen, make, _UPLOAD_SECONDS)).message_id
 
     async def _draw(self, update: Update, place: Place, answer: Answer | None, turn: Turn) -> None:
         # Counted before the turn comes: an older drawing that waits then knows it is outdated.

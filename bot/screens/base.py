@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
 from aiogram.filters.callback_data import CallbackData
 
 from bot.callbacks import AskOwner, Home
-from bot.domain.orders import OrderId
-from bot.i18n import Text, Texts, Value, clean
+from bot.domain.orders import Order, OrderId
+from bot.i18n import Joined, Text, Texts, Value, clean, lines
 
 
 class Style(StrEnum):
@@ -47,6 +47,15 @@ class Copy:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file made for one message; Telegram shows a picture instead of offering it."""
+
+    name: str
+    data: bytes = field(repr=False)
+    is_picture: bool = False
+
+
 Row = tuple[Button | Link | Copy, ...]
 MOST_COPIED = 256
 
@@ -59,7 +68,7 @@ class Screen:
     `asks`: what the next text that the person types will answer; a screen that asks nothing ends
     the question before it.
     `picks_person`: the label of a keyboard button that opens Telegram's own list of people.
-    `attached`: the path of a file to send with it.
+    `attached`: a file to send with it, or the path of one; its text is at most 1024 units long.
     `order`: the open order that it shows; on a new message too, it is kept up to date.
     """
 
@@ -68,7 +77,7 @@ class Screen:
     kept: bool = False
     asks: CallbackData | None = None
     picks_person: Text | None = None
-    attached: str | None = None
+    attached: str | File | None = None
     order: OrderId | None = None
 
     @property
@@ -105,6 +114,8 @@ PAGE = 8
 """Most entries on one page."""
 MOST_LABEL = 34
 """Most characters of a button's label; phones cut what is longer."""
+MOST_NAME = 40
+MOST_TITLE = 80
 _HALF_LABEL = 17
 """Most characters where two buttons share a row."""
 
@@ -163,3 +174,26 @@ def short(text: str, most: int) -> str:
     """`text` on one line, never empty, cut to `most` characters."""
     line = " ".join(clean(text).split())
     return (line if len(line) <= most else f"{line[: most - 1].rstrip()}…") or "…"
+
+
+def bought(t: Texts, order: Order) -> Text:
+    """Provider, plan and, where it is not one, how many."""
+    provider, plan = short(order.provider_name, MOST_NAME), short(order.title, MOST_TITLE)
+    if order.quantity > 1:
+        return t(
+            "{provider} · {plan} × {quantity}",
+            provider=provider,
+            plan=plan,
+            quantity=order.quantity,
+        )
+    return t("{provider} · {plan}", provider=provider, plan=plan)
+
+
+def redeem_steps(t: Texts) -> Joined:
+    """What to do with a redeem code."""
+    return lines(
+        t("To redeem a code:"),
+        t("1. Sign in at 9proxy.com."),
+        t("2. Open Dashboard, then Share Code."),
+        t("3. Enter the code. What it holds is then in your own account there."),
+    )

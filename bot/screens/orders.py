@@ -1,4 +1,4 @@
-"""What customers see of their orders: the living screen, the credentials and the usage."""
+"""What customers see of their orders: the living screen, the list and the usage."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bot.callbacks import (
     MyOrders,
     ShowCode,
     ShowCredentials,
+    ShowFormats,
     ShowOrder,
     ShowPlan,
     TypeUsername,
@@ -24,14 +25,10 @@ from bot.callbacks import (
 from bot.domain.catalog import Provider, UsageByApi, UsageByBot, UsageUnknown
 from bot.domain.orders import (
     OPEN,
-    Credentials,
-    Delivery,
     Line,
     Order,
     OrderPage,
     OrderState,
-    Proxy,
-    RedeemCode,
 )
 from bot.domain.usage import (
     AskBot,
@@ -42,30 +39,25 @@ from bot.domain.usage import (
     Unreachable,
     UsageSeen,
 )
-from bot.i18n import Block, Code, Joined, Secret, Text, Texts, Value, lines, paragraphs
+from bot.i18n import Code, Joined, Text, Texts, Value, lines, paragraphs
 from bot.screens.base import (
-    MOST_COPIED,
     MOST_LABEL,
+    MOST_NAME,
     Button,
-    Copy,
     Link,
     Row,
     Screen,
     Style,
+    bought,
     grid,
     page_of,
     pager,
+    redeem_steps,
     short,
     ways_out,
 )
-from bot.screens.notices import released_because, units
+from bot.screens.notices import released_because
 
-MOST_NAME = 40
-MOST_TITLE = 80
-MOST_LINES = 40
-"""Most proxies or codes in one message."""
-MOST_UNITS = 3000
-"""Most UTF-16 units of credentials in one message: Telegram counts so, and stops at 4096."""
 MOST_FIGURE = 40
 BAR = 10
 
@@ -81,7 +73,7 @@ def order(t: Texts, line: Line, *, just_bought: bool = False) -> Screen:
         if just_bought
         else None,
         *_state(t, line),
-        t("{plan}, {price}, {at}", plan=_what(t, shown), price=shown.price, at=shown.accepted_at),
+        t("{plan}, {price}, {at}", plan=bought(t, shown), price=shown.price, at=shown.accepted_at),
     )
     more = Button(t("🔁 One more"), ShowPlan(plan=shown.plan, again=True))
     same = Button(t("🔁 Same again"), ShowPlan(plan=shown.plan, again=False))
@@ -123,48 +115,6 @@ def my_orders(t: Texts, page: OrderPage, before: int) -> Screen:
     )
 
 
-def delivered(
-    t: Texts, order: Order, delivery: Delivery, usage_known: UsageSeen | None, part: int = 0
-) -> Screen:
-    """What was bought, in a message that stays.
-
-    `usage_known`: what is known of the traffic without asking; None where it can be asked.
-    Many proxies come in parts from 0, so that no message is longer than Telegram takes.
-    """
-    body, rows = _content(t, order, delivery, part)
-    return Screen(
-        paragraphs(_delivered_head(t, order), body, _bot_line(t, order, usage_known)),
-        (
-            *rows,
-            *_usage_rows(t, order, usage_known),
-            (Button(t("🔁 Same again"), ShowPlan(plan=order.plan, again=False)),),
-            _kept_ways_out(t),
-        ),
-        kept=True,
-    )
-
-
-def code(t: Texts, order: Order, delivery: RedeemCode, part: int = 0) -> Screen:
-    """A redeem code with the steps to redeem it, in a message that stays."""
-    parts = _parts(delivery.codes)
-    part = min(part, len(parts) - 1)
-    return Screen(
-        paragraphs(
-            _delivered_head(t, order),
-            lines(t("Your code:"), *(Secret(one) for one in parts[part])),
-            _part_line(t, part, len(parts)),
-            _redeem_steps(t),
-        ),
-        (
-            *grid(_copies((t("📋 Copy the code"), "\n".join(parts[part])))),
-            *_part_rows(t, part, len(parts), ShowCode(order=order.id, part=part + 1)),
-            (Button(t("🔁 Same again"), ShowPlan(plan=order.plan, again=False)),),
-            _kept_ways_out(t),
-        ),
-        kept=True,
-    )
-
-
 def usage_menu(t: Texts, page: OrderPage, before: int) -> Screen:
     """Pick one of my delivered orders, or type a username, to see its traffic."""
     found = [one for one in page.orders if one.state is OrderState.DELIVERED]
@@ -203,9 +153,9 @@ def usage(t: Texts, reading: OrderUsage) -> Screen:
             pass
     return Screen(
         paragraphs(
-            lines(t("<b>Usage of order #{order}</b>", order=shown.id), _what(t, shown)),
+            lines(t("<b>Usage of order #{order}</b>", order=shown.id), bought(t, shown)),
             _seen(t, shown.provider_name, reading.seen, is_code=shown.is_code),
-            _redeem_steps(t) if shown.is_code and _is_unknowable(reading.seen) else None,
+            redeem_steps(t) if shown.is_code and _is_unknowable(reading.seen) else None,
             _pause(t, reading),
         ),
         (*rows, ways_out(t, ShowOrder(order=shown.id))),
@@ -294,7 +244,7 @@ def username_usage(t: Texts, provider: Provider, username: str, seen: UsageSeen)
                 Code(short(username, 200)) if username else None,
             ),
             _seen(t, provider.name, seen, is_code=provider.is_code),
-            _redeem_steps(t) if provider.is_code and _is_unknowable(seen) else None,
+            redeem_steps(t) if provider.is_code and _is_unknowable(seen) else None,
         ),
         (*rows, ways_out(t, UsageProviders())),
     )
@@ -400,13 +350,13 @@ def _state_rows(t: Texts, line: Line, again: Button) -> tuple[Row, ...]:
         case OrderState.PREPARING | OrderState.REVIEW:
             return ((look,), (wrong,))
         case OrderState.DELIVERED:
-            show = (
-                Button(t("🔑 Show the code"), ShowCode(order=order.id))
-                if order.is_code
-                else Button(t("🔑 Show credentials"), ShowCredentials(order=order.id))
-            )
             usage = Button(t("📊 Check usage"), CheckUsage(order=order.id))
-            return ((show,), (usage, again), (wrong,))
+            if order.is_code:
+                show = Button(t("🔑 Show the code"), ShowCode(order=order.id))
+                return ((show,), (usage, again), (wrong,))
+            show = Button(t("🔑 Show credentials"), ShowCredentials(order=order.id))
+            formats = Button(t("🧩 Formats and files"), ShowFormats(order=order.id))
+            return ((show,), (formats,), (usage, again), (wrong,))
         case OrderState.RELEASED:
             return ((again,),)
         case OrderState.REFUNDED:
@@ -431,18 +381,6 @@ def _state_word(t: Texts, state: OrderState) -> Text:
             return t("not charged")
         case OrderState.REFUNDED:
             return t("refunded")
-
-
-def _what(t: Texts, order: Order) -> Text:
-    provider, plan = short(order.provider_name, MOST_NAME), short(order.title, MOST_TITLE)
-    if order.quantity > 1:
-        return t(
-            "{provider} · {plan} × {quantity}",
-            provider=provider,
-            plan=plan,
-            quantity=order.quantity,
-        )
-    return t("{provider} · {plan}", provider=provider, plan=plan)
 
 
 def _order_button(t: Texts, order: Order, does: CallbackData) -> Button:
@@ -477,146 +415,6 @@ def _turn(
     if page.older is not None:
         row = (*row, Button(t("Older ▶️"), older))
     return (row,) if row else ()
-
-
-def _delivered_head(t: Texts, order: Order) -> Joined:
-    return lines(
-        t("<b>Order #{order} is delivered.</b>", order=order.id),
-        t("{plan}, {at}", plan=_what(t, order), at=order.moved_at),
-    )
-
-
-def _content(
-    t: Texts, order: Order, delivery: Delivery, part: int
-) -> tuple[Value, tuple[Row, ...]]:
-    match delivery:
-        case Credentials(proxies=(proxy,)):
-            return _one_proxy(t, proxy)
-        case Credentials():
-            return _many_proxies(t, order, delivery, part)
-        case RedeemCode():
-            return _code_ready(t, order)
-
-
-def _one_proxy(t: Texts, proxy: Proxy) -> tuple[Value, tuple[Row, ...]]:
-    strings: list[Value] = []
-    room = MOST_UNITS - units(proxy.line)
-    for name, string in (
-        (t("Line:"), proxy.line),
-        (t("URL:"), proxy.url),
-        (t("curl:"), proxy.curl),
-    ):
-        # A monstrous username would make the message too long; its parts stand above anyway.
-        room -= units(string)
-        if room >= 0:
-            strings.append(lines(name, Secret(string)))
-    body = paragraphs(
-        lines(
-            t("Host: {host}", host=Code(proxy.host)),
-            t("Port: {port}", port=Code(str(proxy.port))),
-            t("Username: {username}", username=Code(proxy.username)),
-            t("Password: {password}", password=Secret(proxy.password)),
-        ),
-        lines(*strings),
-    )
-    copies = _copies(
-        (t("📋 Copy line"), proxy.line),
-        (t("📋 Copy URL"), proxy.url),
-        (t("📋 Copy curl"), proxy.curl),
-    )
-    return body, grid(copies)
-
-
-def _many_proxies(
-    t: Texts, order: Order, delivery: Credentials, part: int
-) -> tuple[Value, tuple[Row, ...]]:
-    parts = _parts([proxy.line for proxy in delivery.proxies])
-    part = min(part, len(parts) - 1)
-    shown = "\n".join(parts[part])
-    body = paragraphs(
-        t.n(
-            "{n} proxy, as host:port:username:password",
-            "{n} proxies, as host:port:username:password",
-            n=len(delivery.proxies),
-        ),
-        Block(shown),
-        _part_line(t, part, len(parts)),
-    )
-    more = ShowCredentials(order=order.id, part=part + 1)
-    return body, (
-        *grid(_copies((t("📋 Copy all"), shown))),
-        *_part_rows(t, part, len(parts), more),
-    )
-
-
-def _code_ready(t: Texts, order: Order) -> tuple[Value, tuple[Row, ...]]:
-    body = t(
-        "Your code is ready. Once shown, it cannot be taken back and the order cannot be "
-        "refunded, so look at it when you are about to redeem it."
-    )
-    show = Button(t("🔑 Show the code"), ShowCode(order=order.id), Style.PRIMARY)
-    return body, ((show,),)
-
-
-def _copies(*offered: tuple[Text, str]) -> Row:
-    """Copy buttons for what Telegram lets a button copy."""
-    return tuple(Copy(label, value) for label, value in offered if 0 < len(value) <= MOST_COPIED)
-
-
-def _parts(strings: Sequence[str]) -> list[list[str]]:
-    """The strings in parts that each fit a message; always at least one part."""
-    parts: list[list[str]] = [[]]
-    taken = 0
-    for string in strings:
-        length = units(string) + 1
-        if parts[-1] and (len(parts[-1]) == MOST_LINES or taken + length > MOST_UNITS):
-            parts.append([])
-            taken = 0
-        parts[-1].append(string)
-        taken += length
-    return parts
-
-
-def _part_line(t: Texts, part: int, parts: int) -> Text | None:
-    if parts == 1:
-        return None
-    return t("Part {part} of {parts}", part=part + 1, parts=parts)
-
-
-def _part_rows(t: Texts, part: int, parts: int, more: CallbackData) -> tuple[Row, ...]:
-    if part + 1 >= parts:
-        return ()
-    return ((Button(t("Next part ▶️"), more, Style.PRIMARY),),)
-
-
-def _usage_rows(t: Texts, order: Order, usage_known: UsageSeen | None) -> tuple[Row, ...]:
-    match usage_known:
-        case AskBot(url):
-            return ((Link(t("📊 Check usage"), url),),)
-        case Unknowable():
-            return ()
-        case Measured() | Unreachable() | None:
-            return ((Button(t("📊 Check usage"), CheckUsage(order=order.id)),),)
-
-
-def _bot_line(t: Texts, order: Order, usage_known: UsageSeen | None) -> Text | None:
-    if not isinstance(usage_known, AskBot):
-        return None
-    name = short(order.provider_name, MOST_NAME)
-    return t("{provider} shows usage in its own bot.", provider=name)
-
-
-def _kept_ways_out(t: Texts) -> Row:
-    return (Button(t("🧾 My orders"), MyOrders(before=0)), Button(t("🏠 Home"), Home()))
-
-
-def _redeem_steps(t: Texts) -> Joined:
-    return lines(
-        t("To redeem a code:"),
-        t("1. Sign in at 9proxy.com."),
-        t("2. Open Dashboard, then Share Code."),
-        t("3. Enter the code. What it holds is then in your own account there."),
-    )
 
 
 def _seen(t: Texts, provider: str, seen: UsageSeen, *, is_code: bool) -> Value:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from bot.db.models import LaneRow, OrderRow
 from bot.db.session import Database
 from bot.domain.money import Money, plain
+from bot.domain.tables import cell
 
 BATCH = 500
 FIELDS = (
@@ -42,7 +43,7 @@ async def print_orders(database: Database, form: str, out: TextIO) -> int:
         for row in rows:
             values = _values(row)
             if form == "csv":
-                table.writerow({name: _cell(value) for name, value in values.items()})
+                table.writerow({name: cell(value) for name, value in values.items()})
             else:
                 out.write(json.dumps(values, ensure_ascii=False) + "\n")
         count += len(rows)
@@ -68,9 +69,3 @@ def _values(row: Any) -> dict[str, Any]:
         "accepted_at": row.accepted_at.isoformat(),
         "moved_at": row.moved_at.isoformat(),
     }
-
-
-def _cell(value: Any) -> str:
-    """A text that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
-from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -67,38 +65,13 @@ NODE = Proxy("gate.nodemaven.com", 8080, "nodemaven_x-country-us", "pass123")
 IMPULSE = Proxy("gw.dataimpulse.com", 824, "abc__cr.us;sessid.1", "p'w", "SOCKS5")
 
 
-def test_a_proxy_is_written_in_three_ready_forms() -> None:
+def test_a_proxy_is_written_as_a_line_and_as_a_url() -> None:
     assert NODE.line == "gate.nodemaven.com:8080:nodemaven_x-country-us:pass123"
     assert NODE.url == "http://nodemaven_x-country-us:pass123@gate.nodemaven.com:8080"
-    assert NODE.curl == (
-        "curl -x http://gate.nodemaven.com:8080"
-        " -U 'nodemaven_x-country-us:pass123' https://api.ipify.org"
-    )
 
 
 def test_a_socks_proxy_is_written_as_one() -> None:
     assert IMPULSE.url == "socks5://abc__cr.us%3Bsessid.1:p%27w@gw.dataimpulse.com:824"
-    assert shlex.split(IMPULSE.curl)[1:5] == [
-        "-x",
-        "socks5h://gw.dataimpulse.com:824",
-        "-U",
-        "abc__cr.us;sessid.1:p'w",
-    ]
-
-
-printable = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)
-
-
-@given(printable, printable)
-def test_a_shell_and_a_browser_read_back_any_password(username: str, password: str) -> None:
-    proxy = Proxy("h.example", 1, username, password)
-
-    assert shlex.split(proxy.curl)[4] == f"{username}:{password}"
-    address = urlsplit(proxy.url)
-    assert (unquote(address.username or ""), unquote(address.password or "")) == (
-        username,
-        password,
-    )
 
 
 @pytest.mark.parametrize("value", [NODE, Credentials((NODE,)), RedeemCode(("9P-SECRET",))])
@@ -134,6 +107,9 @@ def test_no_secret_is_in_a_repr(value: object) -> None:
 )
 def test_a_pasted_proxy_is_read(pasted: str, proxy: Proxy) -> None:
     assert parse_proxies(pasted) == Credentials((proxy,))
+
+
+printable = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)
 
 
 @given(printable, printable, st.sampled_from(["HTTP", "SOCKS5"]))

@@ -84,9 +84,9 @@ async def post(database_url: str) -> AsyncIterator[Post]:
             bot, dispatcher, renderer, tasks, clock, on_conflict=nothing, sleep=sleep
         )
         courier = Courier(
-            shop.outbox, renderer, tasks, clock, orders=shop.orders, customers=shop.customers,
-            catalog=shop.catalog, markup=shop.markup, usages=shop.usages, desk=shop.desk,
-            patience=0.2,
+            shop.outbox, renderer, tasks, clock, orders=shop.orders, formats=shop.formats,
+            customers=shop.customers, catalog=shop.catalog, markup=shop.markup,
+            usages=shop.usages, desk=shop.desk, patience=0.2,
         )  # fmt: skip
         settle = settling(polling)
         people = [Customer(core, settle, person) for person in (ALICE, BOB, OLGA)]

@@ -64,8 +64,9 @@ async def scene(database_url: str) -> AsyncIterator[Scene]:
             bot, dispatcher, renderer, tasks, clock, on_conflict=nothing, sleep=sleep
         )
         courier = Courier(
-            shop.outbox, renderer, tasks, clock, orders=shop.orders, customers=shop.customers,
-            catalog=shop.catalog, markup=shop.markup, usages=shop.usages, desk=shop.desk,
+            shop.outbox, renderer, tasks, clock, orders=shop.orders, formats=shop.formats,
+            customers=shop.customers, catalog=shop.catalog, markup=shop.markup,
+            usages=shop.usages, desk=shop.desk,
         )  # fmt: skip
 
         async def work() -> bool:

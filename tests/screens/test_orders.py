@@ -6,31 +6,25 @@ from dataclasses import replace
 
 import pytest
 
-from bot.callbacks import CheckUsage, MyOrders, ShowCode, ShowCredentials, ShowPlan, TypeUsername
+from bot.callbacks import CheckUsage, MyOrders, ShowPlan, TypeUsername
 from bot.domain.orders import (
     OPEN,
-    Credentials,
     Line,
     OrderPage,
     OrderState,
-    Proxy,
-    RedeemCode,
 )
 from bot.domain.usage import AskBot, Measured, OrderUsage, Traffic, Unknowable, Unreachable
 from bot.screens import orders
-from bot.screens.base import Button, Copy, Link, Screen
+from bot.screens.base import Button, Link, Screen
 from tests.screens import (
     CD_KEY,
     CHECKER,
     CODE_ORDER,
-    CREDENTIALS,
     EN,
-    KEY,
     NODEMAVEN,
     NOON,
     NOON_HTML,
     ORDER,
-    PROXY,
     PROXYSELLER,
     STAT,
     labels,
@@ -92,7 +86,10 @@ def test_after_a_while_in_line_it_can_be_cancelled() -> None:
         (
             OrderState.DELIVERED,
             "<b>Order #42 is delivered.</b>",
-            ["🔑 Show credentials", "📊 Check usage", "🔁 Same again", "🆘 Something is wrong"],
+            [
+                *("🔑 Show credentials", "🧩 Formats and files"),
+                *("📊 Check usage", "🔁 Same again", "🆘 Something is wrong"),
+            ],
         ),
         (
             OrderState.RELEASED,
@@ -184,117 +181,6 @@ def test_beyond_the_last_order_is_the_way_to_the_newest() -> None:
 
     assert screen.text == "<b>No older orders.</b>"
     assert labels(screen)[0] == ["⏮ Newest"]
-
-
-def test_a_delivered_proxy_comes_with_everything_to_use_it() -> None:
-    screen = orders.delivered(EN, ORDER, CREDENTIALS, None)
-
-    assert screen.kept
-    assert screen.text == (
-        f"<b>Order #42 is delivered.</b>\nNodeMaven · 1 GB, {NOON_HTML}\n\n"
-        "Host: <code>gate.nodemaven.com</code>\n"
-        "Port: <code>8080</code>\n"
-        "Username: <code>anna__cr.us;sid.1</code>\n"
-        "Password: <tg-spoiler>p&lt;&amp;&gt;w</tg-spoiler>\n\n"
-        "Line:\n"
-        "<tg-spoiler>gate.nodemaven.com:8080:anna__cr.us;sid.1:p&lt;&amp;&gt;w"
-        "</tg-spoiler>\n"
-        "URL:\n"
-        "<tg-spoiler>http://anna__cr.us%3Bsid.1:p%3C%26%3Ew@gate.nodemaven.com:8080"
-        "</tg-spoiler>\n"
-        "curl:\n"
-        "<tg-spoiler>curl -x http://gate.nodemaven.com:8080 -U "
-        "'anna__cr.us;sid.1:p&lt;&amp;&gt;w' https://api.ipify.org</tg-spoiler>"
-    )
-    assert labels(screen) == [
-        ["📋 Copy line", "📋 Copy URL"],
-        ["📋 Copy curl"],
-        ["📊 Check usage"],
-        ["🔁 Same again"],
-        ["🧾 My orders", "🏠 Home"],
-    ]
-    assert screen.rows[0][0] == Copy(EN("📋 Copy line"), PROXY.line)
-
-
-def test_what_is_too_long_for_a_copy_button_has_none() -> None:
-    wide = Credentials((replace(PROXY, username="u" * 250),))
-
-    copies = [
-        button
-        for row in orders.delivered(EN, ORDER, wide, None).rows
-        for button in row
-        if isinstance(button, Copy)
-    ]
-
-    assert copies == []
-
-
-def test_a_proxyseller_delivery_links_to_the_bot_that_knows_its_usage() -> None:
-    bought = replace(ORDER, provider_name="ProxySeller")
-    screen = orders.delivered(EN, bought, CREDENTIALS, AskBot(CHECKER))
-
-    assert screen.text.endswith("ProxySeller shows usage in its own bot.")
-    assert (Link(EN("📊 Check usage"), CHECKER),) in screen.rows
-
-
-@pytest.mark.parametrize("count", [2, 40, 41, 100, 1000])
-def test_many_proxies_come_in_parts_and_none_is_lost(count: int) -> None:
-    bought = Credentials(tuple(Proxy("h.example", n + 1, "u" * n, "p") for n in range(count)))
-    wanted = [proxy.line for proxy in bought.proxies]
-    shown: list[str] = []
-    part = 0
-
-    while True:
-        screen = orders.delivered(EN, ORDER, bought, None, part)
-        assert f"{count} proxies, as host:port:username:password" in screen.text
-        block = screen.text.split("<pre>")[1].split("</pre>")[0]
-        shown += block.split("\n")
-        more = ShowCredentials(order=42, part=part + 1)
-        if more not in (button.does for button in buttons(screen)):
-            break
-        part += 1
-
-    assert shown == wanted
-
-
-def test_a_part_too_far_is_the_last_one() -> None:
-    many = Credentials((PROXY,) * 50)
-
-    assert "Part 2 of 2" in orders.delivered(EN, ORDER, many, None, 2**53).text
-
-
-def test_a_code_waits_behind_a_tap() -> None:
-    screen = orders.delivered(EN, CODE_ORDER, KEY, Unknowable())
-
-    assert "9P-AAAA-BBBB" not in screen.text
-    assert "Once shown, it cannot be taken back" in screen.text
-    assert labels(screen)[0] == ["🔑 Show the code"]
-    assert isinstance(screen.rows[0][0], Button)
-    assert screen.rows[0][0].does == ShowCode(order=42)
-
-
-def test_a_shown_code_comes_with_the_steps_to_redeem_it() -> None:
-    screen = orders.code(EN, CODE_ORDER, KEY)
-
-    assert screen.kept
-    assert screen.text == (
-        f"<b>Order #42 is delivered.</b>\n9Proxy CD Key · 100 IPs, {NOON_HTML}\n\n"
-        "Your code:\n<tg-spoiler>9P-AAAA-BBBB</tg-spoiler>\n\n"
-        "To redeem a code:\n"
-        "1. Sign in at 9proxy.com.\n"
-        "2. Open Dashboard, then Share Code.\n"
-        "3. Enter the code. What it holds is then in your own account there."
-    )
-    assert screen.rows[0] == (Copy(EN("📋 Copy the code"), "9P-AAAA-BBBB"),)
-
-
-def test_many_codes_come_in_parts() -> None:
-    many = RedeemCode(tuple(f"code-{n}" for n in range(41)))
-    first, last = orders.code(EN, CODE_ORDER, many), orders.code(EN, CODE_ORDER, many, 1)
-
-    assert ">code-39<" in first.text
-    assert "code-40" not in first.text
-    assert ">code-40<" in last.text
 
 
 def test_measured_usage_is_a_bar_with_its_figures() -> None:

@@ -100,6 +100,7 @@ REFUSALS: tuple[CustomerError, ...] = (
     errors.BadAmount("1,000"),
     errors.BadMarkup("lots"),
     errors.BadCredentials(3),
+    errors.DeliveredBefore(OrderId(12)),
     errors.InsufficientFunds(PlanId(1), usd("4"), usd("1")),
     errors.OverDebit(usd("1")),
     errors.PriceChanged(PlanId(1), usd("4")),

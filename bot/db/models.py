@@ -412,6 +412,16 @@ class DeliveryRow(Base):
     at: Mapped[datetime]
 
 
+class FingerprintRow(Base):
+    """A keyed hash of something delivered: a code, or the login of a proxy. One order has it."""
+
+    __tablename__ = "fingerprints"
+    __table_args__ = (_STRICT,)
+
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+
+
 class UpstreamOrderRow(Base):
     """Every order ever seen at the upstream: bound to one of ours, a stray, or from before."""
 

@@ -1,8 +1,9 @@
-"""Credentials at rest: sealed with AES-GCM, bound to their order."""
+"""Credentials at rest: sealed with AES-GCM, bound to their order; and fingerprints of them."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import os
 from collections.abc import Sequence
 
@@ -31,6 +32,8 @@ class Vault:
     def __init__(self, ring: Sequence[bytes]) -> None:
         self._ring = {key_id(key): AESGCM(key) for key in ring}
         self._first = next(iter(self._ring))
+        # Keys of their own: what seals is used for nothing else.
+        self._marking = [hmac.digest(key, b"fingerprints", "sha256") for key in ring]
 
     @property
     def key_ids(self) -> tuple[bytes, ...]:
@@ -60,6 +63,13 @@ class Vault:
             return key.decrypt(nonce, rest, _bound(order)).decode()
         except (InvalidTag, ValueError):
             raise SealBroken("not what was sealed for this order") from None
+
+    def fingerprints(self, plain: str) -> tuple[str, ...]:
+        """Keyed hashes that tell whether two texts are the same: one for each key of the ring.
+
+        The first one is to be kept; the others are what was kept under older keys.
+        """
+        return tuple(hmac.digest(key, plain.encode(), "sha256").hex() for key in self._marking)
 
 
 def _bound(order: OrderId) -> bytes:

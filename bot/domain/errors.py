@@ -5,6 +5,7 @@ ShopError
     BadAmount              a typed amount that is not one
     BadMarkup              a typed markup that is not one
     BadCredentials         pasted lines that no proxy or code can be read from
+    DeliveredBefore        somebody has this already
     InsufficientFunds      the wallet does not cover the price
     OverDebit              a debit would take more than the wallet holds
     PriceChanged           the price on the button is not today's
@@ -66,6 +67,14 @@ class BadCredentials(CustomerError):
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
+
+
+class DeliveredBefore(CustomerError):
+    """Some of what was pasted is what `order` got."""
+
+    def __init__(self, order: OrderId) -> None:
+        super().__init__()
+        self.order = order
 
 
 class InsufficientFunds(CustomerError):

@@ -30,7 +30,7 @@ from bot.callbacks import (
 )
 from bot.domain.clock import Clock
 from bot.domain.customers import Customer, Person, ShopInfo
-from bot.domain.errors import BadAmount, BadCredentials, BadMarkup, NotFound
+from bot.domain.errors import BadAmount, BadCredentials, BadMarkup, DeliveredBefore, NotFound
 from bot.domain.markup import RuleChangeId
 from bot.domain.money import Money, parse_amount
 from bot.domain.orders import CustomerId, OrderId
@@ -292,6 +292,8 @@ async def paste(
         await orders.hand_over(number, words, customer.id)
     except BadCredentials as bad:
         return screens.hand_over(t, number, screens.bad_line(t, bad.line))
+    except DeliveredBefore as known:
+        return screens.hand_over(t, number, screens.delivered_before(t, known.order))
     return screens.order(t, await orders.file(number))
 
 

@@ -616,6 +616,8 @@ def reviewed_because(t: Texts, reason: str | None) -> Text:
             return t("the provider says that the order failed after taking it")
         case "no_credentials":
             return t("the provider did not hand out the credentials for too long")
+        case "delivered_before":
+            return t("the provider handed out what another order has already")
         case _:
             return as_is(t, short(reason, MOST_NAME))
 

@@ -630,6 +630,14 @@ def bad_line(t: Texts, line: int) -> Text:
     return t("Line {line} could not be read. Nothing was delivered.", line=line)
 
 
+def delivered_before(t: Texts, order: OrderId) -> Text:
+    """Somebody has some of what was pasted."""
+    return t(
+        "Order #{order} got some of this already, and nobody else may. Nothing was delivered.",
+        order=order,
+    )
+
+
 def give_back(t: Texts, order: OrderId) -> Screen:
     """Once more before a hold is released: a delivery may still come."""
     return Screen(

@@ -18,6 +18,7 @@ from bot.domain.errors import (
     BadMarkup,
     BlockedCustomer,
     CustomerError,
+    DeliveredBefore,
     InsufficientFunds,
     JustBought,
     NotFound,
@@ -154,6 +155,12 @@ def problem(t: Texts, error: CustomerError) -> Screen:
                 t,
                 t("<b>Line {line} is neither a proxy nor a code.</b>", line=line),
                 t("Nothing was delivered. Type each proxy as host:port:username:password."),
+            )
+        case DeliveredBefore(order=order):
+            return _screen(
+                t,
+                t("<b>Order #{order} got some of this already.</b>", order=order),
+                t("Nothing was delivered."),
             )
         case _:
             return internal(t)

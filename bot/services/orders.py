@@ -33,6 +33,7 @@ from bot.domain.customers import Customer, Person
 from bot.domain.errors import (
     BadCredentials,
     BlockedCustomer,
+    DeliveredBefore,
     InsufficientFunds,
     JustBought,
     NotFound,
@@ -77,6 +78,7 @@ from bot.domain.requests import Refund, RefundPreview, Request
 from bot.domain.shop import Case, OrderFile, Sent
 from bot.domain.wallets import PostingKind
 from bot.services.catalog import Catalog
+from bot.services.fingerprints import Fingerprints
 from bot.services.lanes import Lane, Lanes
 from bot.services.outbox import Outbox
 from bot.services.requests import Requests
@@ -156,6 +158,7 @@ class Orders:
         self._database = database
         self._clock = clock
         self._vault = vault
+        self._fingerprints = Fingerprints(vault)
         self._catalog = catalog
         self._wallets = wallets
         self._outbox = outbox
@@ -378,7 +381,8 @@ class Orders:
 
         One transaction binds the upstream id, captures the hold, books the cost, stores the
         credentials and owes the notice. None when the order has moved on meanwhile; an order
-        whose upstream id already serves another one goes in doubt instead.
+        whose upstream id already serves another one goes in doubt instead, and for one that
+        would get what another one has a person decides.
         """
         try:
             async with self._database.write() as tx:
@@ -416,15 +420,7 @@ class Orders:
     async def review(self, order: OrderId, reason: str) -> bool:
         """A person must decide; the hold stays, the customer and the owners are told."""
         async with self._database.write() as tx:
-            moved = await self._move(
-                tx, order, _S.REVIEW, actor="shop", note=reason, reason=reason
-            )
-            if moved is None:
-                return False
-            # Without a dedupe key: every move is made once, and the next review is news again.
-            await self._outbox.owe(tx, CustomerId(moved.customer_id), OrderInReview(order))
-            await self._outbox.owe_owners(tx, OrderNeedsPerson(order))
-        return True
+            return await self._review(tx, order, reason, reason)
 
     async def set_aside(self) -> tuple[OrderId, ...]:
         """After a restore: a person decides about every order whose end may be lost.
@@ -609,8 +605,9 @@ class Orders:
     async def hand_over(self, order: OrderId, pasted: str, by: CustomerId) -> Order:
         """Deliver by hand: lines of proxies, or of codes where the plan is a code.
 
-        Raises `BadCredentials` with the line that was not understood, `TooLate` when the order
-        neither waits for a person nor for its credentials.
+        Raises `BadCredentials` with the line that was not understood, `DeliveredBefore` when
+        somebody has any of it, `TooLate` when the order neither waits for a person nor for its
+        credentials.
         """
         async with self._database.write() as tx:
             row = await self._row(tx, order)
@@ -619,6 +616,10 @@ class Orders:
                 if not row.by_hand or await self._opened(tx, row) != delivery:
                     raise TooLate
                 return await self._decided_before(tx, order, by, "by_hand")
+            customer = CustomerId(row.customer_id)
+            holder = await self._fingerprints.holder(tx, order, customer, delivery)
+            if holder is not None:
+                raise DeliveredBefore(holder)
             reference = row.upstream_order_id
             if not await self._settle(tx, order, reference, delivery, "", owner(by), "by_hand"):
                 raise TooLate
@@ -785,6 +786,11 @@ class Orders:
             )
             if bound_to not in (None, order):
                 raise Taken
+        if delivery is not None:
+            customer = CustomerId(before.customer_id)
+            holder = await self._fingerprints.holder(tx, order, customer, delivery)
+            if holder is not None:
+                return await self._set_apart(tx, before, reference, raw, actor, holder)
         if delivery is None:
             moved = await self._move(
                 tx, order, _S.PREPARING, actor=actor, note=outcome,
@@ -806,8 +812,31 @@ class Orders:
             await self._outbox.owe(tx, CustomerId(moved.customer_id), OrderMoved(order))
             return _S.PREPARING
         await self._store(tx, order, delivery, raw)
+        await self._fingerprints.keep(tx, order, delivery)
         await self._capture(tx, moved, actor)
         return _S.DELIVERED
+
+    async def _set_apart(
+        self, tx: AsyncConnection, row: Row[Any], reference: str | None, raw: str, actor: str,
+        holder: OrderId,
+    ) -> OrderState | None:  # fmt: skip
+        """It was made, but with what another order has: bound, kept sealed, shown to nobody."""
+        order, reason = OrderId(row.id), "delivered_before"
+        if row.state == _S.PREPARING:
+            await self._store(tx, order, None, raw)
+        elif not await self._settle(tx, order, reference, None, raw, actor, reason):
+            return None
+        is_moved = await self._review(tx, order, reason, f"{reason}: order {holder}")
+        return _S.REVIEW if is_moved else None
+
+    async def _review(self, tx: AsyncConnection, order: OrderId, reason: str, note: str) -> bool:
+        moved = await self._move(tx, order, _S.REVIEW, actor="shop", note=note, reason=reason)
+        if moved is None:
+            return False
+        # Without a dedupe key: every move is made once, and the next review is news again.
+        await self._outbox.owe(tx, CustomerId(moved.customer_id), OrderInReview(order))
+        await self._outbox.owe_owners(tx, OrderNeedsPerson(order))
+        return True
 
     async def _capture(self, tx: AsyncConnection, row: Row[Any], actor: str) -> None:
         order, price = OrderId(row.id), Money(row.price_micros)

@@ -210,6 +210,8 @@ class GateProxySandbox:
         self.list_has_plan = True
         self.list_lag = 0.0
         """Seconds by the clock before a new order is listed."""
+        self.repeats = False
+        """Whether every order delivers what the first one of its provider did."""
         for token, balance in ({TOKEN: "500.00"} if tokens is None else tokens).items():
             self.set_balance(token, balance)
 
@@ -494,7 +496,7 @@ class GateProxySandbox:
         """What the order delivers, in the form of its provider; nothing while it is pending."""
         if self._status(order) != "completed":
             return {}
-        number = self.orders.index(order)
+        number = self._number(order)
         password = self._letters(number, "password", 12)
         username = self._username(order)
         match order.provider:
@@ -527,7 +529,7 @@ class GateProxySandbox:
         return {"proxy": proxy}
 
     def _username(self, order: SandboxOrder) -> str:
-        login = self._letters(self.orders.index(order), "login", 6)
+        login = self._letters(self._number(order), "login", 6)
         match order.provider:
             case "abcproxy":
                 return f"gateproxy{login}-zone-abc-region-US"
@@ -541,6 +543,11 @@ class GateProxySandbox:
                 return f"{login}__cr.us"
             case _:
                 return f"nodemaven_{login}-country-us"
+
+    def _number(self, order: SandboxOrder) -> int:
+        if self.repeats:
+            order = next(one for one in self.orders if one.provider == order.provider)
+        return self.orders.index(order)
 
     def _letters(self, number: int, what: str, length: int) -> str:
         """Chance that repeats itself: the same for the same seed, order and purpose."""

@@ -99,6 +99,7 @@ ROWS: dict[str, Row] = {
         "moved_at": NOW,
         "next_at": NOW,
     },
+    "fingerprints": {"fingerprint": "a1", "order_id": 1},
     "postings": {
         "id": 1,
         "reference": "order:1:hold",
@@ -139,6 +140,7 @@ SECOND: dict[str, Row] = {
     "requests": {"id": 2},
     "rule_changes": {"id": 2, "request_id": 2},
     "lanes": {"id": 2, "token_fingerprint": "f2"},
+    "fingerprints": {"fingerprint": "a2"},
     "orders": {"id": 2, "intent": "decade", "tag": "abd", "upstream_order_id": "G-2"},
     "postings": {"id": 2, "reference": "order:1:settle"},
     "upstream_orders": {"id": 2, "reference": "G-2", "order_id": 2},
@@ -317,6 +319,14 @@ async def test_whatever_must_be_unique_is_refused_the_second_time(database: Data
         else:
             assert told.startswith("UNIQUE constraint failed: ")
             assert all(column in told for column in shared)
+
+
+async def test_a_fingerprint_belongs_to_one_order(database: Database) -> None:
+    await fill(database, twice=True)
+
+    told = await refusal(database, "fingerprints", {"fingerprint": "a1", "order_id": 2})
+
+    assert "fingerprint" in told
 
 
 async def test_one_intent_makes_one_order_for_each_customer(database: Database) -> None:

@@ -75,3 +75,21 @@ def test_a_key_that_left_the_ring_is_named_as_the_reason() -> None:
 
     with pytest.raises(SealBroken, match="a key that is not in SECRET_KEY"):
         Vault([NEW]).open(ORDER, sealed)
+
+
+def test_the_same_text_has_the_same_fingerprint_and_shows_nothing_of_itself() -> None:
+    [mark] = Vault([NEW]).fingerprints(SECRET)
+
+    assert [mark] == list(Vault([NEW]).fingerprints(SECRET))
+    assert [mark] != list(Vault([NEW]).fingerprints(SECRET + " "))
+    assert "ann" not in mark
+
+
+def test_without_the_key_nobody_can_try_which_text_a_fingerprint_is_of() -> None:
+    assert not set(Vault([OLD]).fingerprints(SECRET)) & set(Vault([NEW]).fingerprints(SECRET))
+
+
+def test_a_fingerprint_of_an_older_key_is_known_again() -> None:
+    [kept] = Vault([OLD]).fingerprints(SECRET)
+
+    assert kept == Vault([NEW, OLD]).fingerprints(SECRET)[1]

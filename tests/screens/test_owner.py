@@ -157,6 +157,7 @@ def every_screen(t: Texts, words: str) -> Iterator[Screen]:
     yield owner.strays(t, order, (stray,) * 50)
     yield owner.strays(t, order, ())
     yield owner.hand_over(t, order.id, owner.bad_line(t, 2))
+    yield owner.hand_over(t, order.id, owner.delivered_before(t, order.id))
     yield owner.give_back(t, order.id)
     yield owner.ask_refund_reason(t, order.id, owner.too_long(t, 200))
     yield owner.refund_preview(

@@ -1,7 +1,8 @@
-"""Make the table of the formats in which customers have proxies written.
+"""Make the tables of customers' formats, and of fingerprints of what was delivered.
 
-Existing rows: none; whoever has not chosen gets lines, as before. The way down forgets what was
-chosen, and templates with it.
+Existing rows: whoever has not chosen a format gets lines, as before. What was delivered before has
+no fingerprint, because it is sealed: only from now on is it noticed when something comes twice.
+The way down forgets formats, templates and fingerprints.
 """
 
 from __future__ import annotations
@@ -33,7 +34,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_formats")),
         sqlite_strict=True,
     )
+    op.create_table(
+        "fingerprints",
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("order_id", BIG, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["order_id"], ["orders.id"], name=op.f("fk_fingerprints_order_id")
+        ),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_fingerprints")),
+        sqlite_strict=True,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("fingerprints")
     op.drop_table("formats")

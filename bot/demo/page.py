@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 
-from bot.demo.telegram import Person
+from bot.demo.cast import Cast
 
 _FILE: Final = Path(__file__).with_name("page.html")
 # Nothing may be loaded from anywhere, whatever a text of the bot tries; the script itself
@@ -20,14 +20,6 @@ _POLICY: Final = (
     "default-src 'none'; connect-src 'self'; img-src data:; style-src 'nonce-{nonce}'; "
     "script-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """One person of the page and what they stand for."""
-
-    person: Person
-    role: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,26 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from bot.demo.telegram import Change, Message, Person, Telegram
 
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """One person of the page and what they stand for."""
+    """One person of the page and what they stand for; the page has the words."""
 
     person: Person
-    role: str
+    role: Literal["rich", "new", "owner"]
 
 
 ALICE: Final = Person(1001, "Alice", "alice")
 BORIS: Final = Person(1002, "Борис", "boris", "ru")
 OLGA: Final = Person(2001, "Olga", "olga_owner")
 CAST: Final = (
-    Cast(ALICE, "customer with some balance"),
-    Cast(BORIS, "new customer"),
-    Cast(OLGA, "owner of the shop"),
+    Cast(ALICE, "rich"),
+    Cast(BORIS, "new"),
+    Cast(OLGA, "owner"),
 )
 
 

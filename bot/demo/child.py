@@ -22,6 +22,11 @@ _LINES_OF_LOG: Final = 20
 _ROOT: Final = Path(__file__).parents[2]
 
 
+State = Literal["starting", "open", "down"]
+Note = Literal["", "pulled", "back", "ended", "no_welcome"]
+"""What there is to say about it; the page has the words."""
+
+
 class Bot:
     """The shop in a process of its own, started again whenever it is gone."""
 
@@ -32,21 +37,25 @@ class Bot:
         self._announce = announce
         self._process: Process | None = None
         self._is_plug_pulled = False
-        self._state: Literal["starting", "open", "down"] = "starting"
-        self._note = ""
+        self._state: State = "starting"
+        self._note: Note = ""
+        self._code = 0
         self._starts = 0
         self._log_begins = 0
+        self.was_open = False
+        """Whether it has been open at least once: then its database is there."""
 
     def status(self) -> dict[str, Any]:
         """How the bot is doing, for the page."""
         return {
             "state": self._state,
             "note": self._note,
+            "code": self._code,
             "starts": self._starts,
             "pid": self._process.pid if self._process is not None else None,
         }
 
-    def tell(self, note: str) -> None:
+    def tell(self, note: Note) -> None:
         """Put a sentence on the page."""
         self._note = note
         self._announce()
@@ -69,20 +78,16 @@ class Bot:
         try:
             while True:
                 started_at = time.time()
-                code = await self._run(environment, started_at)
+                self._code = await self._run(environment, started_at)
                 if self._is_plug_pulled:
                     self._is_plug_pulled = False
-                    self._change("starting", "You pulled the plug. The bot is starting again.")
+                    self._change("starting", "pulled")
                     continue
                 pause = 1.0 if time.time() - started_at > 60 else min(pause * 2, _LONGEST_PAUSE)
-                self._change(
-                    "down",
-                    f"The bot ended by itself (exit code {code}) and is started again in "
-                    f"{pause:.0f} s. Its last words are in the terminal.",
-                )
-                self._show_last_words(code)
+                self._change("down", "ended")
+                self._show_last_words()
                 await asyncio.sleep(pause)
-                self._change("starting", self._note)
+                self._change("starting", "ended")
         finally:
             await self._end()
 
@@ -111,7 +116,8 @@ class Bot:
             for call in reversed(self._core.calls)
         ):
             await asyncio.sleep(_LOOK)
-        self._change("open", self._note if self._starts == 1 else "The bot is back.")
+        self.was_open = True
+        self._change("open", "" if self._starts == 1 else "back")
 
     async def _end(self) -> None:
         process = self._process
@@ -125,15 +131,15 @@ class Bot:
             process.kill()
             await process.wait()
 
-    def _change(self, state: Literal["starting", "open", "down"], note: str) -> None:
+    def _change(self, state: State, note: Note) -> None:
         self._state = state
         self.tell(note)
 
-    def _show_last_words(self, code: int) -> None:
+    def _show_last_words(self) -> None:
         written = self._log.read_bytes()[self._log_begins :]
         lines = written.decode(errors="replace").splitlines()
         sys.stderr.write(
-            "\n".join([f"the bot ended with exit code {code}:", *lines[-_LINES_OF_LOG:], ""])
+            "\n".join([f"the bot ended with exit code {self._code}:", *lines[-_LINES_OF_LOG:], ""])
         )
         sys.stderr.flush()
 

@@ -18,7 +18,9 @@ from aiohttp import hdrs, web
 from bot.demo import telegram, upstream
 from bot.demo.cast import CAST, OLGA, welcome
 from bot.demo.child import Bot
-from bot.demo.page import Control, add_page
+from bot.demo.inside import Inside
+from bot.demo.page import add_page
+from bot.demo.strip import strip
 from bot.demo.telegram import Change, Telegram
 from bot.domain.errors import StartRefused
 from bot.upstreams.sandbox import TOKEN
@@ -40,25 +42,33 @@ async def demo(port: int) -> int:
         loop.add_signal_handler(number, stop.set)
     with TemporaryDirectory(prefix="proxy-shop-demo-") as folder:
         core = Telegram(people=[one.person for one in CAST])
+
+        def announce() -> None:
+            """Tell the page to look at the status again."""
+            for listener in list(core.on_change):
+                listener(Change("status"))
+
         token = f"{core.bot_id}:DEMO{secrets.token_hex(16)}"
-        bot = Bot(core, Path(folder), announce=lambda: _announce(core))
-        seller = upstream.Upstream(announce=lambda: _announce(core))
+        books = f"sqlite:///{folder}/bot.db"
+        bot = Bot(core, Path(folder), announce=announce)
+        seller = upstream.Upstream(announce=announce)
+        inside = Inside(
+            f"sqlite+aiosqlite:///{folder}/bot.db",
+            is_there=lambda: bot.was_open,
+            made=lambda: len(seller.sandbox.orders),
+            announce=announce,
+        )
         app = telegram.web(core, token=token)
         app.router.add_route(hdrs.METH_ANY, upstream.PATH + "/{path:.*}", seller.serve)
         add_page(
             app,
             people=CAST,
-            controls=[
-                Control(
-                    "plug",
-                    "Pull the plug",
-                    "Kills the bot at once, in the middle of whatever it does, and starts it "
-                    "again. Try it while an order is being placed slowly.",
-                    bot.pull_the_plug,
-                ),
-                *seller.controls(),
-            ],
-            status=lambda: {"bot": bot.status(), "upstream": seller.status()},
+            controls=strip(core, seller.controls(), pull_the_plug=bot.pull_the_plug),
+            status=lambda: {
+                "bot": bot.status(),
+                "upstream": seller.record(),
+                "inside": inside.status(),
+            },
         )
         async with _served(app, port) as url:
             settings = {
@@ -67,7 +77,7 @@ async def demo(port: int) -> int:
                 "GATEPROXY_TOKENS": TOKEN,
                 "GATEPROXY_URL": url + upstream.PATH,
                 "TELEGRAM_API_URL": url,
-                "DATABASE_URL": f"sqlite:///{folder}/bot.db",
+                "DATABASE_URL": books,
             }
             _say(f"open {url}")
             _say("the bot is starting: this takes some ten seconds")
@@ -75,6 +85,7 @@ async def demo(port: int) -> int:
                 running = [
                     tasks.create_task(bot.keep_running(settings)),
                     tasks.create_task(_welcome(core, bot)),
+                    tasks.create_task(inside.watch()),
                 ]
                 await stop.wait()
                 _say("closing the shop: what runs comes to its end first")
@@ -89,17 +100,9 @@ async def _welcome(core: Telegram, bot: Bot) -> None:
         async with asyncio.timeout(WELCOME_SECONDS):
             await welcome(core, lambda: bot.is_open)
     except TimeoutError:
-        bot.tell(
-            "Olga could not give Alice her welcome balance: see what the bot says in her chat."
-        )
+        bot.tell("no_welcome")
     else:
         _say("the shop is open: Alice has 25.00 USD; Ctrl-C ends the demo")
-
-
-def _announce(core: Telegram) -> None:
-    """Tell the page to look at the status again."""
-    for listener in list(core.on_change):
-        listener(Change("status"))
 
 
 @asynccontextmanager

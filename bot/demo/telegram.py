@@ -304,6 +304,14 @@ class Telegram:
         """The command menu of a person's private chat, chosen by scope and language."""
         return self._profile.commands_of(person)
 
+    def about(self, person: Person) -> str:
+        """What an empty chat says the bot can do, in the person's language."""
+        return self._profile.description_for(person)
+
+    def sent_file(self, file_id: str) -> UploadedFile | None:
+        """A file of a message, by its id."""
+        return self._files.get(file_id)
+
     def answers(self, callback_query_id: str) -> CallbackAnswer | None:
         """What the bot answered to a tap; None while the spinner turns."""
         query = self._queries.get(callback_query_id)

@@ -6,6 +6,12 @@ from typing import Any
 
 from bot.demo.telegram_values import Params, UploadedFile, refuse
 
+_PICTURES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+}
 _LARGEST = {"photo": 10_000_000, "document": 50_000_000}
 
 
@@ -18,6 +24,10 @@ class Files:
     def at(self, path: str) -> UploadedFile | None:
         """The file at a path that getFile named."""
         return next((file for known, file in self._files.values() if known == path), None)
+
+    def get(self, file_id: str) -> UploadedFile | None:
+        """The file of this id."""
+        return self._files[file_id][1] if file_id in self._files else None
 
     def take(self, given: Params, kind: str) -> Any:
         """What a message says of its photo or document, new or sent before."""
@@ -59,6 +69,11 @@ class Files:
         return file_id, file
 
 
+def picture_type(data: bytes) -> str | None:
+    """The media type of a picture by its first bytes; None for anything else."""
+    return next((kind for first, kind in _PICTURES.items() if data.startswith(first)), None)
+
+
 def _about(file_id: str, file: UploadedFile) -> dict[str, Any]:
     return {"file_id": file_id, "file_unique_id": file_id[-12:], "file_size": len(file.data)}
 
@@ -70,6 +85,6 @@ def _dimensions(image: bytes) -> tuple[int, int]:
         if width + height > 10_000 or max(width, height) > 20 * min(width, height):
             refuse("PHOTO_INVALID_DIMENSIONS")
         return width, height
-    if not image.startswith((b"\xff\xd8\xff", b"GIF8", b"RIFF")):
+    if picture_type(image) is None:
         refuse("IMAGE_PROCESS_FAILED")
     return 800, 600

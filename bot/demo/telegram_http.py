@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 
 from bot.demo.telegram import Change, Fault, Message, NoAnswer, Person, Telegram, UploadedFile
+from bot.demo.telegram_files import picture_type
 
 _LARGEST_BODY = 60_000_000
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -35,6 +36,7 @@ def application(core: Telegram, token: str) -> web.Application:
             web.post("/sim/fault", front.fault),
             web.get("/sim/answer", front.answer),
             web.get("/sim/transcript", front.transcript),
+            web.get("/sim/file", front.sent_file),
             web.get("/sim/calls", front.calls),
             web.get("/sim/events", front.events),
         ]
@@ -175,7 +177,22 @@ class _Front:
                 "messages": [message_json(each) for each in self._core.messages(chat_id)],
                 "keyboard": self._core.keyboard(chat_id),
                 "commands": self._core.commands(person) if person is not None else [],
+                "about": self._core.about(person) if person is not None else "",
             }
+        )
+
+    async def sent_file(self, request: web.Request) -> web.StreamResponse:
+        """A file for the person: a picture to look at, anything else to keep."""
+        file = self._core.sent_file(request.query.get("id", ""))
+        if file is None:
+            raise web.HTTPNotFound(text="there is no such file")
+        # By what is in it, not by what the bot says: a page would run in the page's own name.
+        kind = picture_type(file.data)
+        headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+        if kind is None:
+            headers[hdrs.CONTENT_DISPOSITION] = "attachment"
+        return web.Response(
+            body=file.data, content_type=kind or "application/octet-stream", headers=headers
         )
 
     async def calls(self, request: web.Request) -> web.StreamResponse:

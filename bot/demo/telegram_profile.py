@@ -41,6 +41,11 @@ class Profile:
                     return self._commands[scope, language]
         return []
 
+    def description_for(self, person: Person) -> str:
+        """The description in a person's language, or the one for everybody."""
+        own = self._texts.get(("description", (person.language_code or "")[:2]))
+        return own or self._texts.get(("description", ""), "")
+
     def set_text(self, given: Params, what: str) -> bool:
         language = _language(given)
         text = given.text(what).strip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,12 +11,15 @@ import httpx
 from aiohttp import web
 
 from bot.demo.page import Control
-from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox, catalogue
+from bot.domain.money import plain
+from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox, SandboxPlan, catalogue
 
 PATH: Final = "/gateproxy"
 _SLOW_SECONDS: Final = 5.0
 _BUSY_SECONDS: Final = 15.0
-_BALANCE: Final = "500.00"
+_DEARER: Final = Decimal("1.10")
+_NEWEST: Final = 5
+_LOST: Final = ConnectionError("silent")
 
 
 class Upstream:
@@ -26,7 +29,10 @@ class Upstream:
         self.sandbox = GateProxySandbox()
         self._account = self.sandbox.accounts[TOKEN]
         self._announce = announce
-        self._prices = "as usual"
+        self._armed: dict[str, Fault] = {}
+        self._is_sold_out = False
+        self._is_dearer = False
+        self._drained = Decimal(0)
 
     async def serve(self, request: web.Request) -> web.Response:
         """Hand one request to the sandbox; a line that it cuts is cut here, too."""
@@ -52,85 +58,69 @@ class Upstream:
         }
         return web.Response(status=answer.status_code, body=answer.content, headers=kept)
 
-    def status(self) -> dict[str, Any]:
-        """The upstream's own record, and what it is up to."""
-        busy = self._account.busy_until - time.time()
-        expects = [
-            "the next order is made and its answer lost"
-            if fault.error is not None
-            else f"the next order takes {fault.delay:.0f} s"
-            for fault in self.sandbox.faults
-        ]
-        if busy > 0:
-            expects.append(f"another order runs for {busy:.0f} s more")
-        if self._prices != "as usual":
-            expects.append(f"prices {self._prices}")
+    def record(self) -> dict[str, Any]:
+        """The upstream's own record: what it made, and how often it was asked to."""
+        orders = self.sandbox.orders
         return {
-            "orders": len(self.sandbox.orders),
-            "balance": f"{self._account.balance:.2f}",
-            "expects": expects,
+            "made": len(orders),
+            "asked": self.sandbox.count("POST", "/orders"),
+            "balance": plain(self._account.balance),
+            "orders": [
+                {
+                    "reference": order.reference,
+                    "provider": self.sandbox.providers[order.provider].name,
+                    "plan": order.traffic,
+                    "cost": plain(order.cost),
+                    "at": order.made_at,
+                }
+                for order in orders[: -_NEWEST - 1 : -1]
+            ],
         }
 
     def controls(self) -> list[Control]:
-        """The buttons of the strip that are about the upstream."""
+        """The buttons of the strip that are about the upstream; each is on until it is over."""
         return [
-            Control(
-                "silent",
-                "Upstream is silent",
-                "The next order is made and paid there, but the answer gets lost on its way.",
-                lambda: self._next_order(Fault(error=ConnectionError("silent"), is_done=True)),
-            ),
-            Control(
-                "slow",
-                f"Upstream is slow ({_SLOW_SECONDS:.0f} s)",
-                "The next order takes that long.",
-                lambda: self._next_order(Fault(delay=_SLOW_SECONDS)),
-            ),
-            Control(
-                "busy",
-                "Another order is running",
-                f"For {_BUSY_SECONDS:.0f} s the upstream refuses every order: one at a time.",
-                self._keep_busy,
-            ),
-            Control(
-                "dearer",
-                "Price goes up 10 %",
-                "Every plan costs us more from now on. Open a plan first, then buy it: nobody "
-                "pays a price they have not seen. The shop looks at prices once a minute.",
-                self._raise_prices,
-            ),
-            Control(
-                "empty",
-                "Our account is empty",
-                "The upstream has no money of ours left and refuses orders.",
-                self._drain,
-            ),
-            Control("calm", "All is well again", "Takes back everything above.", self._calm),
+            self._for_the_next_order("silent", lambda: Fault(error=_LOST, is_done=True)),
+            self._for_the_next_order("slow", lambda: Fault(delay=_SLOW_SECONDS)),
+            Control("sold_out", self._toggle_stock, lambda: self._is_sold_out),
+            Control("busy", self._toggle_busy, lambda: self._account.busy_until > time.time()),
+            Control("dearer", self._toggle_prices, lambda: self._is_dearer),
+            Control("empty", self._toggle_balance, lambda: not self._account.balance),
         ]
 
-    def _next_order(self, fault: Fault) -> None:
-        self.sandbox.faults.append(fault)
-        self._announce()
+    def _for_the_next_order(self, name: str, make: Callable[[], Fault]) -> Control:
+        def is_on() -> bool:
+            return any(fault is self._armed.get(name) for fault in self.sandbox.faults)
 
-    def _keep_busy(self) -> None:
-        self._account.busy_until = time.time() + _BUSY_SECONDS
-        self._announce()
+        def press() -> None:
+            if is_on():
+                self.sandbox.faults.remove(self._armed[name])
+            else:
+                self._armed[name] = make()
+                self.sandbox.faults.append(self._armed[name])
 
-    def _raise_prices(self) -> None:
+        return Control(name, press, is_on)
+
+    def _plans(self) -> Iterator[SandboxPlan]:
         for provider in self.sandbox.providers.values():
-            for plan in provider.plans:
-                plan.price = (plan.price * Decimal("1.10")).quantize(Decimal("0.01"))
-        self._prices = "went up"
-        self._announce()
+            yield from provider.plans
 
-    def _drain(self) -> None:
-        self.sandbox.set_balance(TOKEN, "0.00")
-        self._announce()
+    def _toggle_stock(self) -> None:
+        self._is_sold_out = not self._is_sold_out
+        for plan in self._plans():
+            plan.in_stock = not self._is_sold_out
 
-    def _calm(self) -> None:
-        self.sandbox.faults.clear()
-        self._account.busy_until = 0.0
-        self.sandbox.providers = {provider.code: provider for provider in catalogue()}
-        self._prices = "as usual"
-        self.sandbox.set_balance(TOKEN, _BALANCE)
-        self._announce()
+    def _toggle_busy(self) -> None:
+        is_busy = self._account.busy_until > time.time()
+        self._account.busy_until = 0.0 if is_busy else time.time() + _BUSY_SECONDS
+
+    def _toggle_prices(self) -> None:
+        self._is_dearer = not self._is_dearer
+        usual = (plan for provider in catalogue() for plan in provider.plans)
+        for plan, as_usual in zip(self._plans(), usual, strict=True):
+            plan.price = as_usual.price
+            if self._is_dearer:
+                plan.price = (plan.price * _DEARER).quantize(Decimal("0.01"))
+
+    def _toggle_balance(self) -> None:
+        self._drained, self._account.balance = self._account.balance, self._drained

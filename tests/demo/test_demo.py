@@ -2,138 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-ALICE, OLGA = 1001, 2001
-NODEMAVEN, ABC, DATAIMPULSE = "gate.nodemaven.com", "abcproxy.vip", "gw.dataimpulse.com"
-
-# What somebody may have set for a shop of their own. None of it may reach the demo.
-INHERITED = {
-    "BOT_TOKEN": "no token at all",
-    "ADMIN_IDS": str(ALICE),
-    "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing",
-    "markup": "900%",
-}
-
-T = TypeVar("T")
-
-
-def until(seen: Callable[[], T | None], seconds: float = 60) -> T:
-    """What `seen` returns as soon as it is something."""
-    deadline = time.monotonic() + seconds
-    while not (result := seen()):
-        assert time.monotonic() < deadline, "this never happened"
-        time.sleep(0.05)
-    return result
-
-
-class Demo:
-    """A running `python -m bot demo` and what a browser can ask it for."""
-
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "demo", "--port", str(port)],
-            cwd=ROOT,
-            env={**os.environ, **INHERITED, "TMPDIR": str(folder)},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.lines: list[str] = []
-        while not (found := re.search(r"open (http://\S+)", "".join(self.lines))):
-            assert self.process.stdout is not None
-            line = self.process.stdout.readline()
-            assert line, "the demo ended before its page was open"
-            self.lines.append(line)
-        self.url = found[1]
-
-    def ask(self, path: str, body: object = None, **headers: str) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        given = {"Content-Type": "application/json"} | headers
-        request = urllib.request.Request(self.url + path, data, given)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            text = answer.read().decode()
-            return json.loads(text) if answer.headers.get_content_subtype() == "json" else text
-
-    def refuses(self, path: str, body: object = None, **headers: str) -> bool:
-        try:
-            self.ask(path, body, **headers)
-        except urllib.error.HTTPError as error:
-            error.close()
-            return error.code == 403
-        return False
-
-    @property
-    def bot(self) -> dict[str, Any]:
-        status: dict[str, Any] = self.ask("/demo/status")["bot"]
-        return status
-
-    @property
-    def upstream(self) -> dict[str, Any]:
-        status: dict[str, Any] = self.ask("/demo/status")["upstream"]
-        return status
-
-    def control(self, name: str) -> None:
-        self.ask(f"/demo/control/{name}", {})
-
-    def chat(self, person: int = ALICE) -> list[dict[str, Any]]:
-        """What the bot has written to somebody, oldest first."""
-        messages = self.ask(f"/sim/transcript?person={person}")["messages"]
-        return [message for message in messages if message["from_bot"]]
-
-    def texts(self, words: str, person: int = ALICE) -> list[str]:
-        return [each["text"] for each in self.chat(person) if words in each["text"]]
-
-    def send(self, text: str, person: int = ALICE) -> None:
-        """Write something, and wait for the answer."""
-        known = len(self.chat(person))
-        self.ask("/sim/message", {"person": person, "text": text})
-        until(lambda: len(self.chat(person)) > known)
-
-    def tap(self, label: str, person: int = ALICE, *, times: int = 1) -> None:
-        """Tap the button on the newest message, as soon as it is there."""
-        message_id, data = until(lambda: self._button(label, person))
-        for _ in range(times):
-            self.ask("/sim/tap", {"person": person, "message_id": message_id, "data": data})
-
-    def open(self, provider: str, plan: str) -> None:
-        """Go to the screen on which the plan can be bought."""
-
-        def is_on_sale() -> bool:
-            self.send("/browse")
-            return self._button(provider, ALICE) is not None
-
-        until(is_on_sale)
-        self.tap(provider)
-        self.tap(plan)
-        until(lambda: self._button("Buy", ALICE))
-
-    def _button(self, label: str, person: int) -> tuple[int, str] | None:
-        for message in self.chat(person)[-1:]:
-            for button in (each for row in message["rows"] for each in row):
-                if label in button["text"] and "callback_data" in button:
-                    return message["id"], button["callback_data"]
-        return None
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=40)
-        return self.process.returncode
+from tests.demo.running import ABC, ALICE, DATAIMPULSE, NODEMAVEN, OLGA, Demo, until
 
 
 @pytest.fixture(scope="module")
@@ -163,10 +42,17 @@ def shop(demo: Demo) -> Demo:
 
 def test_the_page_says_demo_and_asks_nobody_else_for_anything(demo: Demo) -> None:
     page = demo.ask("/")
+    files = {name: demo.ask(f"/page/{name}") for name in named(page) | {"phone.js", "bubble.js"}}
 
     assert "<b>DEMO</b>" in page
-    assert not re.search(r"""(?:src|href)=["'](?!data:)""", page)
-    assert not re.search(r"@import|url\(", page)
+    for text in (page, *files.values()):
+        assert not re.search(r"""(?:(?:src|href)=|from )["'](?!data:|/page/)""", text)
+        assert not re.search(r"@import|url\(|//[a-z]+\.", text)
+
+
+def named(page: str) -> set[str]:
+    """The files that the page names."""
+    return set(re.findall(r"/page/([\w.]+)", page))
 
 
 def test_other_hosts_and_other_pages_are_refused(demo: Demo) -> None:
@@ -191,7 +77,7 @@ def test_alice_gets_her_balance_from_olga_and_buys_a_gigabyte(shop: Demo) -> Non
 
 
 def test_tapping_buy_twice_buys_once(shop: Demo) -> None:
-    bought = shop.upstream["orders"]
+    bought = shop.made
 
     shop.open("ABC Proxy", "1 GB")
     shop.tap("Buy", times=2)
@@ -200,23 +86,87 @@ def test_tapping_buy_twice_buys_once(shop: Demo) -> None:
     # Whatever the second tap started would be answered before this.
     shop.send("/balance")
     assert len(shop.texts(ABC)) == 1
-    assert shop.upstream["orders"] == bought + 1
+    assert shop.made == bought + 1
 
 
 def test_an_order_survives_the_plug_and_is_delivered_once(shop: Demo) -> None:
-    before = shop.upstream["orders"]
+    before = shop.made
     shop.control("slow")
     shop.open("DataImpulse", "1 GB")
     shop.tap("Buy")
-    until(lambda: not shop.upstream["expects"])
+    until(lambda: not shop.is_on("slow"))
 
     shop.control("plug")
 
     until(lambda: shop.texts(DATAIMPULSE), seconds=90)
     shop.send("/balance")
     assert len(shop.texts(DATAIMPULSE)) == 1
-    assert shop.upstream["orders"] == before + 1
+    assert shop.made == before + 1
     assert shop.bot["starts"] >= 2
+
+
+def test_what_is_written_while_telegram_is_down_is_answered_afterwards(shop: Demo) -> None:
+    shop.control("telegram")
+    known = len(shop.chat())
+    shop.ask("/sim/message", {"person": ALICE, "text": "/help"})
+    until(lambda: any(call["answer"]["status"] == 502 for call in shop.calls()))
+    assert len(shop.chat()) == known
+
+    shop.control("telegram")
+
+    until(lambda: len(shop.chat()) > known)
+
+
+@pytest.mark.parametrize("control", ["sold_out", "busy", "dearer", "empty", "telegram", "twice"])
+def test_a_control_stays_on_until_it_is_pressed_again(shop: Demo, control: str) -> None:
+    shop.control(control)
+    assert shop.is_on(control)
+
+    shop.control(control)
+
+    assert not shop.is_on(control)
+
+
+def test_all_is_well_takes_everything_back(shop: Demo) -> None:
+    for control in ("silent", "slow", "sold_out", "busy", "dearer", "empty", "telegram", "twice"):
+        shop.control(control)
+
+    shop.control("calm")
+
+    assert shop.ask("/demo/status")["on"] == []
+    assert shop.ask("/demo/status")["upstream"]["balance"] != "0.00"
+
+
+def test_every_control_and_every_note_has_words_in_both_languages(demo: Demo) -> None:
+    words = demo.ask("/page/words.js")
+
+    for control in demo.ask("/demo/cast")["controls"]:
+        assert len(re.findall(rf"^    {control}: \[", words, re.MULTILINE)) == 2, control
+    for note in ('""', "pulled", "back", "ended", "no_welcome"):
+        assert len(re.findall(rf"^    {note}: \(", words, re.MULTILINE)) == 2, note
+
+
+def test_after_all_abuse_the_books_balance_and_every_upstream_order_is_one_of_ours(
+    shop: Demo,
+) -> None:
+    made = shop.made
+    for control in ("silent", "twice", "telegram"):
+        shop.control(control)
+    shop.control("telegram")
+    shop.open("9Proxy", "1 GB")
+    shop.tap("Buy", times=2)
+    until(lambda: shop.made == made + 1)
+    shop.control("plug")
+    shop.control("calm")
+
+    until(lambda: shop.inside["counts"]["verdict"] == "equal" and shop.texts("9proxy"), 90)
+
+    counts, sums = shop.inside["counts"], shop.inside["sums"]
+    assert counts["bound"] == counts["made"] == made + 1
+    assert sums["are_whole"]
+    assert sums["held"] == "0.00"
+    parts = ("customers", "held", "sales", "adjustments")
+    assert sum(Decimal(sums[part]) for part in parts) == Decimal(sums["paid_in"])
 
 
 def test_a_bot_that_ends_by_itself_is_reported_and_started_again(shop: Demo) -> None:
@@ -224,7 +174,7 @@ def test_a_bot_that_ends_by_itself_is_reported_and_started_again(shop: Demo) -> 
 
     os.kill(pid, signal.SIGTERM)
 
-    until(lambda: "ended by itself" in shop.bot["note"])
+    until(lambda: shop.bot["note"] == "ended")
     until(lambda: shop.bot["starts"] > starts and shop.bot["state"] == "open")
     assert shop.bot["pid"] != pid
 

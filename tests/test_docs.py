@@ -149,6 +149,7 @@ def test_the_example_shows_each_default_that_is_not_empty() -> None:
         ("requirements.txt", "runtime"),
         ("requirements-dev.txt", "runtime"),
         ("requirements-dev.txt", "dev"),
+        ("requirements-browser.txt", "browser"),
     ],
 )
 def test_the_pins_are_what_the_project_asks_for(file: str, group: str) -> None:
@@ -161,6 +162,13 @@ def test_the_pins_are_what_the_project_asks_for(file: str, group: str) -> None:
 
 def test_tests_run_with_the_versions_that_are_shipped() -> None:
     assert pins("requirements.txt").items() <= pins("requirements-dev.txt").items()
+
+
+def test_both_files_of_pins_for_tests_can_be_installed_side_by_side() -> None:
+    dev = pins("requirements-dev.txt")
+
+    for name, version in pins("requirements-browser.txt").items():
+        assert dev.get(name, version) == version, name
 
 
 def test_no_file_names_a_package_registry() -> None:

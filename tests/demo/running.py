@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[2]
-ALICE, OLGA = 1001, 2001
+ALICE, BORIS, OLGA = 1001, 1002, 2001
 NODEMAVEN, ABC, DATAIMPULSE = "gate.nodemaven.com", "abcproxy.vip", "gw.dataimpulse.com"
 
 # What somebody may have set for a shop of their own. None of it may reach the demo.

@@ -41,10 +41,12 @@ export function pressable(node, label) {
   if (label) node.setAttribute("aria-label", label);
 }
 
-// Let `parent` hold exactly these nodes; what stands right already is not touched.
+// Let `parent` hold exactly these nodes; what stands right already is not touched, or it would
+// lose the focus.
 export function arrange(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const node of [...parent.children]) if (!wanted.has(node)) node.remove();
   nodes.forEach((node, at) => {
     if (parent.children[at] !== node) parent.insertBefore(node, parent.children[at] ?? null);
   });
-  while (parent.children.length > nodes.length) parent.lastElementChild.remove();
 }

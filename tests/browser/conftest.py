@@ -1,0 +1,107 @@
+"""A browser with the demo in it; without Chromium the tests are skipped, but never in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import IS_CI
+from tests.demo.running import ALICE, Demo, until
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from tests.browser.person import Screen
+
+CHROMIUM = (
+    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+)
+# Without these it reaches for its maker's machines at every start.
+QUIET = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+Open = Callable[..., "Screen"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder."""
+    for item in items:
+        if item.path.parent.name == "browser":
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        reason = "needs Chromium: apt-get install chromium"
+        if IS_CI:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def running(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One demo for all browser tests, with Alice's balance there."""
+    demo = Demo(tmp_path_factory.mktemp("demo"))
+    try:
+        until(lambda: demo.texts("25.00 USD", ALICE), 120)
+        yield demo
+    finally:
+        demo.end()
+
+
+@pytest.fixture
+def demo(running: Demo) -> Demo:
+    """The demo with nothing going wrong any more."""
+    running.control("calm")
+    until(lambda: running.bot["state"] == "open", 120)
+    return running
+
+
+@pytest.fixture
+def visit(demo: Demo, browser: Browser) -> Iterator[Open]:
+    """Open the page in a browser of its own; it may ask nobody but the demo for anything."""
+    from tests.browser.person import Screen
+
+    asked: list[str] = []
+    problems: list[str] = []
+    with ExitStack() as closing:
+
+        def open_page(
+            *, size: tuple[int, int] = (1600, 950), locale: str = "en-GB", **more: str
+        ) -> Screen:
+            context = browser.new_context(
+                viewport={"width": size[0], "height": size[1]},
+                locale=locale,
+                permissions=["clipboard-read", "clipboard-write"],
+                **more,  # type: ignore[arg-type]  # colour schemes are literals there
+            )
+            closing.callback(context.close)
+            page = context.new_page()
+            page.set_default_timeout(60_000)
+            page.on("request", lambda request: asked.append(request.url))
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.on(
+                "console",
+                lambda said: problems.append(said.text) if said.type == "error" else None,
+            )
+            page.goto(demo.url)
+            return Screen(page, demo)
+
+        yield open_page
+
+    assert [url for url in asked if not url.startswith((demo.url, "data:"))] == []
+    assert problems == []

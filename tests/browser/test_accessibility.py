@@ -1,0 +1,83 @@
+"""The page can be used without a mouse and without seeing it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import Open
+from tests.browser.person import expect
+from tests.demo.running import ALICE
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize(
+    "size", [(1600, 950), (1280, 800), (390, 844)], ids=["wide", "laptop", "phone"]
+)
+def test_axe_finds_nothing_to_complain_about(
+    visit: Open, size: tuple[int, int], colours: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    screen = visit(size=size, color_scheme=colours, reduced_motion="reduce")
+    alice = screen.phone(ALICE)
+    alice.send("/browse")
+    alice.sees("NodeMaven")
+    screen.press("twice")
+    alice.node.get_by_role("button", name="Menu").click()
+    screen.sees_that_all_is_well()
+
+    found = Axe().run(screen.page)
+
+    assert found.violations_count == 0, found.generate_report()
+    if size[0] < 860:
+        screen.page.get_by_role("tab", name="Inside").click()
+        found = Axe().run(screen.page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_plan_is_found_with_the_keyboard_alone(visit: Open) -> None:
+    screen = visit(size=(1280, 800))
+    keyboard = screen.page.keyboard
+    alice = screen.phone(ALICE)
+    alice.send("/start")
+    alice.sees("Hello, Alice!")
+    alice.node.get_by_role("textbox").focus()
+    keyboard.type("/browse")
+    keyboard.press("Enter")
+    alice.sees("Providers")
+
+    alice.last.get_by_role("button", name="NodeMaven").focus()
+    keyboard.press("Enter")
+    alice.sees("1 GB")
+    # The focus stays in the message that changed under it.
+    expect(alice.last).to_be_focused()
+    keyboard.press("Tab")
+    expect(alice.last.get_by_role("button").first).to_be_focused()
+
+    screen.page.get_by_role("tab", name="Alice").focus()
+    keyboard.press("ArrowRight")
+    expect(screen.page.get_by_role("tab", name="Борис")).to_be_focused()
+    expect(alice.node).to_be_hidden()
+
+
+def test_the_page_speaks_the_chosen_language_and_remembers_it(visit: Open) -> None:
+    screen = visit(locale="en-GB")
+    page = screen.page
+    expect(page.get_by_role("heading", name="What happens inside")).to_be_visible()
+
+    page.get_by_role("button", name="Русский").click()
+
+    expect(page.get_by_role("heading", name="Что происходит внутри")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Что происходит внутри")).to_be_visible()
+    assert page.locator("html").get_attribute("lang") == "ru"
+
+
+def test_light_and_dark_are_one_press_apart(visit: Open) -> None:
+    screen = visit(color_scheme="light")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light = screen.page.evaluate(colour)
+
+    screen.page.get_by_role("button", name="Light or dark").click()
+
+    assert screen.page.evaluate(colour) != light

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +12,7 @@ from bot.demo.telegram_files import Files
 from bot.demo.telegram_keyboards import BadKeyboard, Markup, read_markup
 from bot.demo.telegram_profile import Profile
 from bot.demo.telegram_texts import check_text, read_caption, read_text, said
+from bot.demo.telegram_updates import LONGEST_POLL, Updates
 from bot.demo.telegram_values import (
     Answer,
     Call,
@@ -53,10 +53,7 @@ CALLBACK_SECONDS = 15.0
 """How long a tap may be answered. Telegram names no number; bots observe about this one."""
 DELETABLE_SECONDS = 48 * 3600
 
-_LONGEST_POLL = 50
 _REMEMBERED_CALLS = 10_000
-# Telegram leaves these out unless they are asked for by name.
-_UNASKED = {"chat_member", "message_reaction", "message_reaction_count"}
 _ACTIONS = """
     typing upload_photo record_video upload_video record_voice upload_voice upload_document
     choose_sticker find_location record_video_note upload_video_note
@@ -113,16 +110,13 @@ class Telegram:
         self._clock = clock
         self._callback_seconds = callback_seconds
         self._chats: dict[int, _Chat] = {}
-        self._updates: list[dict[str, Any]] = []
-        self._last_update = 700_000_000
-        self._allowed: set[str] | None = None
-        self._waiting: asyncio.Future[bool] | None = None
+        self._updates = Updates()
         self._queries: dict[str, _Query] = {}
         self._files = Files()
         self._profile = profile = Profile(bot_name, self._chat_of)
         self._methods: dict[str, Callable[[Params], Any]] = {
             "getme": lambda _: self._me(),
-            "getupdates": self._get_updates,
+            "getupdates": self._updates.take,
             "getwebhookinfo": self._get_webhook_info,
             "deletewebhook": self._delete_webhook,
             "sendmessage": self._send_message,
@@ -184,28 +178,25 @@ class Telegram:
         Of two that wait, the older one is sent away with 409, as Telegram does.
         """
         if method.lower() == "getupdates":
-            self._end_poll(conflict=True)
+            self._updates.end_wait(_OTHER_POLL)
         answer = self.call(method, params, files)
         given = Params(params or {})
-        seconds = min(given.integer("timeout"), _LONGEST_POLL)
+        seconds = min(given.integer("timeout"), LONGEST_POLL)
         if method.lower() != "getupdates" or not answer.ok or answer.result or seconds <= 0:
             return answer
         call = self.calls[-1]
-        self._waiting = waiting = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(seconds):
-                conflict = await waiting
-        except TimeoutError:
-            return answer
-        finally:
-            if self._waiting is waiting:
-                self._waiting = None
-        call.answer = _CONFLICT if conflict else self._answer(method, given)
+        conflict = await self._updates.wait(seconds)
+        call.answer = refusal(409, conflict) if conflict else self._answer(method, given)
         return call.answer
 
     def hang_up(self) -> None:
         """Let a waiting getUpdates return with nothing, for shutting down."""
-        self._end_poll(conflict=False)
+        self._updates.end_wait()
+
+    @property
+    def pending(self) -> int:
+        """How many updates the bot has not confirmed."""
+        return self._updates.pending
 
     def count(self, method: str) -> int:
         """How often a method was called, lost calls included."""
@@ -348,20 +339,13 @@ class Telegram:
 
     def _tell(self, kind: str, body: dict[str, Any], message: Message | None = None) -> int:
         """Queue an update for the bot, unless it asked not to hear of this kind."""
-        self._last_update += 1
-        wanted = kind not in _UNASKED if self._allowed is None else kind in self._allowed
-        if wanted:
-            self._updates.append({"update_id": self._last_update, kind: copy.deepcopy(body)})
+        update_id, is_wanted = self._updates.add(kind, body)
         if message is not None:
             self._changed("message", message.chat_id, message.id)
         self._changed("update", None)
-        if wanted:
-            self._end_poll(conflict=False)
-        return self._last_update
-
-    def _end_poll(self, *, conflict: bool) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(conflict)
+        if is_wanted:
+            self._updates.end_wait()
+        return update_id
 
     def _room(self, person: Person, chat: int | None) -> _Chat:
         """The chat that somebody is in: a group of that id, or their own with the bot."""
@@ -663,26 +647,12 @@ class Telegram:
             "has_main_web_app": False,
         }
 
-    def _get_updates(self, given: Params) -> list[dict[str, Any]]:
-        if "allowed_updates" in given:
-            kinds = given.array("allowed_updates", "allowed updates")
-            # An empty list means the default again; it does not reach back to queued updates.
-            self._allowed = set(map(str, kinds)) or None
-        offset = given.integer("offset")
-        if offset > 0:
-            self._updates = [each for each in self._updates if each["update_id"] >= offset]
-        elif offset < 0:
-            self._updates = self._updates[offset:]
-        limit = given.integer("limit", 100)
-        return self._updates[: limit if 0 < limit <= 100 else 100]
-
     def _get_webhook_info(self, _: Params) -> dict[str, Any]:
-        pending = len(self._updates)
+        pending = self._updates.pending
         return {"url": "", "has_custom_certificate": False, "pending_update_count": pending}
 
     def _delete_webhook(self, given: Params) -> bool:
-        if given.flag("drop_pending_updates"):
-            self._updates = []
+        self._updates.drop(given)
         return True
 
     def _get_chat(self, given: Params) -> dict[str, Any]:
@@ -724,10 +694,9 @@ def web(core: Telegram, *, token: str) -> Application:
     return application(core, token)
 
 
-_CONFLICT = refusal(
-    409,
+_OTHER_POLL = (
     "Conflict: terminated by other getUpdates request; "
-    "make sure that only one bot instance is running",
+    "make sure that only one bot instance is running"
 )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.demo.telegram_files import Files
 from bot.demo.telegram_keyboards import BadKeyboard, Markup, read_markup
+from bot.demo.telegram_limits import Limits
 from bot.demo.telegram_profile import Profile
 from bot.demo.telegram_texts import check_text, read_caption, read_text, said
 from bot.demo.telegram_updates import LONGEST_POLL, Updates
@@ -30,6 +31,7 @@ from bot.demo.telegram_values import (
     refusal,
     refuse,
 )
+from bot.demo.telegram_webhook import Webhook
 
 if TYPE_CHECKING:
     from aiohttp.web import Application
@@ -111,14 +113,18 @@ class Telegram:
         self._callback_seconds = callback_seconds
         self._chats: dict[int, _Chat] = {}
         self._updates = Updates()
+        self.webhook = Webhook(self._updates)
+        self.limits: Limits | None = None
+        """Set one, and the bot may send no more than Telegram lets it."""
         self._queries: dict[str, _Query] = {}
         self._files = Files()
         self._profile = profile = Profile(bot_name, self._chat_of)
         self._methods: dict[str, Callable[[Params], Any]] = {
             "getme": lambda _: self._me(),
-            "getupdates": self._updates.take,
-            "getwebhookinfo": self._get_webhook_info,
-            "deletewebhook": self._delete_webhook,
+            "getupdates": self.webhook.poll,
+            "setwebhook": self._set_webhook,
+            "getwebhookinfo": self.webhook.info,
+            "deletewebhook": self.webhook.delete,
             "sendmessage": self._send_message,
             "senddocument": lambda p: self._send_file(p, "document"),
             "sendphoto": lambda p: self._send_file(p, "photo"),
@@ -161,6 +167,9 @@ class Telegram:
         if fault is not None and not fault.lose_answer:
             call.answer = misfortune(fault)
             return call.answer
+        if self.limits and (wait := self.limits.seconds_to_wait(method, given.integer("chat_id"))):
+            call.answer = misfortune(Fault(status=429, retry_after=wait))
+            return call.answer
         answer = self._answer(method, given)
         if fault is not None:
             raise NoAnswer(method)
@@ -197,6 +206,24 @@ class Telegram:
     def pending(self) -> int:
         """How many updates the bot has not confirmed."""
         return self._updates.pending
+
+    def next_for_webhook(self) -> dict[str, Any] | None:
+        """The update to hand over next; None without a webhook or without updates."""
+        return self._updates.first if self.webhook.url else None
+
+    def confirm(self, update_id: int) -> None:
+        """The webhook took an update."""
+        self._updates.confirm(update_id)
+        self._changed("update", None)
+
+    def webhook_failed(self, words: str) -> None:
+        """The webhook did not take an update; getWebhookInfo says why."""
+        self.webhook.failed(self._clock(), words)
+        self._changed("update", None)
+
+    def obey_limits(self, *, obeys: bool) -> None:
+        """Hold the bot to Telegram's limits from now on, or do not."""
+        self.limits = Limits(self._clock) if obeys else None
 
     def count(self, method: str) -> int:
         """How often a method was called, lost calls included."""
@@ -647,13 +674,11 @@ class Telegram:
             "has_main_web_app": False,
         }
 
-    def _get_webhook_info(self, _: Params) -> dict[str, Any]:
-        pending = self._updates.pending
-        return {"url": "", "has_custom_certificate": False, "pending_update_count": pending}
-
-    def _delete_webhook(self, given: Params) -> bool:
-        self._updates.drop(given)
-        return True
+    def _set_webhook(self, given: Params) -> bool:
+        is_set = self.webhook.set(given)
+        # What waits already is sent as well.
+        self._changed("update", None)
+        return is_set
 
     def _get_chat(self, given: Params) -> dict[str, Any]:
         gifts = dict.fromkeys(

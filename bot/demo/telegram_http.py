@@ -3,7 +3,8 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,18 +12,27 @@ from aiohttp import hdrs, web
 
 from bot.demo.telegram import Change, Fault, Message, NoAnswer, Person, Telegram, UploadedFile
 from bot.demo.telegram_files import picture_type
+from bot.demo.telegram_push import push
 
 _LARGEST_BODY = 60_000_000
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+_REAL_TOKEN = re.compile(r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}\b")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def application(core: Telegram, token: str) -> web.Application:
-    """Bot API, files and the people's side in one application; meant for loopback only."""
+    """Bot API, files and the people's side in one application; meant for loopback only.
+
+    Raises `ValueError` for a token that may be a real bot's: nobody needs to risk one here.
+    """
+    if looks_real(token):
+        raise ValueError("this looks like the token of a real bot: make one up")
     front = _Front(core, token)
     app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_same_site])
     app.on_shutdown.append(front.close)
+    app.cleanup_ctx.append(front.push)
     app.add_routes(
         [
             web.get("/file/bot{token}/{path:.+}", front.file),
@@ -34,6 +44,7 @@ def application(core: Telegram, token: str) -> web.Application:
             web.post("/sim/unblock", front.unblock),
             web.post("/sim/delete", front.delete),
             web.post("/sim/fault", front.fault),
+            web.post("/sim/limits", front.limits),
             web.get("/sim/answer", front.answer),
             web.get("/sim/transcript", front.transcript),
             web.get("/sim/file", front.sent_file),
@@ -42,6 +53,11 @@ def application(core: Telegram, token: str) -> web.Application:
         ]
     )
     return app
+
+
+def looks_real(words: str) -> bool:
+    """Whether there is something in it that looks like a token from BotFather."""
+    return _REAL_TOKEN.search(words) is not None
 
 
 def message_json(message: Message) -> dict[str, Any]:
@@ -85,6 +101,13 @@ class _Front:
         for listener in self._listeners:
             listener.put_nowait(None)
 
+    async def push(self, _: web.Application) -> AsyncIterator[None]:
+        """Serve the webhook for as long as the application runs."""
+        async with asyncio.TaskGroup() as tasks:
+            pushing = tasks.create_task(push(self._core))
+            yield
+            pushing.cancel()
+
     def _spread(self, change: Change) -> None:
         for listener in self._listeners:
             listener.put_nowait(change)
@@ -115,9 +138,14 @@ class _Front:
     async def message(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
         forward_of = self._person(body["forward_of"]) if body.get("forward_of") else None
+        text = str(body["text"])
+        if looks_real(text):
+            raise web.HTTPBadRequest(
+                text="This looks like the token of a real bot. It was not sent."
+            )
         update_id = self._core.send(
             self._person(body["person"]),
-            str(body["text"]),
+            text,
             chat=body.get("chat"),
             reply_to=body.get("reply_to"),
             forward_of=forward_of,
@@ -160,6 +188,10 @@ class _Front:
             self._core.faults.append(Fault(**body))
         except TypeError as unknown:
             raise web.HTTPBadRequest(text=str(unknown)) from None
+        return web.json_response({})
+
+    async def limits(self, request: web.Request) -> web.StreamResponse:
+        self._core.obey_limits(obeys=bool((await _body(request))["on"]))
         return web.json_response({})
 
     async def answer(self, request: web.Request) -> web.StreamResponse:

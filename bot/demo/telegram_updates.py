@@ -27,6 +27,20 @@ class Updates:
         """How many wait."""
         return len(self._queue)
 
+    @property
+    def allowed(self) -> list[str]:
+        """The kinds that the bot asked for; empty for the usual ones."""
+        return sorted(self._allowed or ())
+
+    @property
+    def first(self) -> dict[str, Any] | None:
+        """The one that waits longest."""
+        return self._queue[0] if self._queue else None
+
+    def confirm(self, update_id: int) -> None:
+        """Forget one that was taken."""
+        self._queue = [each for each in self._queue if each["update_id"] != update_id]
+
     def add(self, kind: str, body: dict[str, Any]) -> tuple[int, bool]:
         """Queue an update, unless the bot asked not to hear of this kind; its id, and whether."""
         self._last += 1

@@ -8,7 +8,9 @@ import json
 import struct
 import subprocess
 import sys
+import tomllib
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiogram.types
@@ -1147,6 +1149,23 @@ def test_the_core_needs_nothing_but_the_standard_library() -> None:
     done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, check=True)
 
     assert ast.literal_eval(done.stdout.decode()) <= {"bot", "__main__"}
+
+
+def test_the_contract_keeps_every_file_of_the_fake_apart_from_the_shop() -> None:
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (contract,) = (one for one in contracts if "fake Bot API" in one["name"])
+    fake = {f"bot.demo.{file.stem}" for file in (root / "bot/demo").glob("telegram*.py")}
+    beside = {f"bot.demo.{file.stem}" for file in (root / "bot/demo").glob("[a-z]*.py")} - fake
+    shop = {
+        f"bot.{found.stem}"
+        for found in (root / "bot").iterdir()
+        if found.stem not in {"demo", "locales", "__init__", "__pycache__"}
+    }
+
+    assert set(contract["source_modules"]) == fake
+    assert set(contract["forbidden_modules"]) == shop | beside
 
 
 @pytest.fixture

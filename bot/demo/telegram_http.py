@@ -220,7 +220,11 @@ class _Front:
             raise web.HTTPNotFound(text="there is no such file")
         # By what is in it, not by what the bot says: a page would run in the page's own name.
         kind = picture_type(file.data)
-        headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+        headers = {
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "sandbox",
+            "Cross-Origin-Resource-Policy": "same-origin",
+        }
         if kind is None:
             headers[hdrs.CONTENT_DISPOSITION] = "attachment"
         return web.Response(

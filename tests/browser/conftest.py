@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,7 +14,7 @@ from tests.conftest import IS_CI
 from tests.demo.running import ALICE, Demo, until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, ConsoleMessage
 
     from tests.browser.person import Screen
 
@@ -72,36 +72,45 @@ def demo(running: Demo) -> Demo:
 
 
 @pytest.fixture
-def visit(demo: Demo, browser: Browser) -> Iterator[Open]:
-    """Open the page in a browser of its own; it may ask nobody but the demo for anything."""
+def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Open]:
+    """Open the page in a browser of its own; it may ask nobody but its server for anything."""
     from tests.browser.person import Screen
 
+    served: list[str] = []
     asked: list[str] = []
     problems: list[str] = []
+
+    def heard(said: ConsoleMessage) -> None:
+        if said.type == "error":
+            problems.append(said.text)
+
     with ExitStack() as closing:
 
         def open_page(
-            *, size: tuple[int, int] = (1600, 950), locale: str = "en-GB", **more: str
+            at: str | None = None,
+            *,
+            size: tuple[int, int] = (1600, 950),
+            locale: str = "en-GB",
+            **more: Any,
         ) -> Screen:
+            url = at or request.getfixturevalue("demo").url
+            served.append(url)
             context = browser.new_context(
                 viewport={"width": size[0], "height": size[1]},
                 locale=locale,
                 permissions=["clipboard-read", "clipboard-write"],
-                **more,  # type: ignore[arg-type]  # colour schemes are literals there
+                **more,
             )
             closing.callback(context.close)
             page = context.new_page()
             page.set_default_timeout(60_000)
-            page.on("request", lambda request: asked.append(request.url))
+            page.on("request", lambda made: asked.append(made.url))
             page.on("pageerror", lambda error: problems.append(str(error)))
-            page.on(
-                "console",
-                lambda said: problems.append(said.text) if said.type == "error" else None,
-            )
-            page.goto(demo.url)
-            return Screen(page, demo)
+            page.on("console", heard)
+            page.goto(url)
+            return Screen(page)
 
         yield open_page
 
-    assert [url for url in asked if not url.startswith((demo.url, "data:"))] == []
+    assert [url for url in asked if not url.startswith((*served, "data:"))] == []
     assert problems == []

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 import pytest
 
 from tests.conftest import IS_CI
-from tests.demo.running import Demo
 
 if not IS_CI:
     pytest.importorskip("playwright.sync_api", reason="needs requirements-browser.txt")
@@ -24,9 +23,8 @@ expect.set_options(timeout=60_000)
 class Screen:
     """The whole page."""
 
-    def __init__(self, page: Page, demo: Demo) -> None:
+    def __init__(self, page: Page) -> None:
         self.page = page
-        self.demo = demo
 
     def phone(self, person: int) -> Phone:
         return Phone(self.page.locator(f"#phone-{person}"))

@@ -52,7 +52,7 @@ class Inside:
         journals = Journals(database, audit)
         try:
             while True:
-                seen = await self._look(journals) if self._is_there() else None
+                seen = await self.look(journals) if self._is_there() else None
                 if seen is not None and seen != self._seen:
                     self._seen = seen
                     self._announce()
@@ -60,7 +60,7 @@ class Inside:
         finally:
             await database.close()
 
-    async def _look(self, journals: Journals) -> tuple[Journal, int] | None:
+    async def look(self, journals: Journals) -> tuple[Journal, int] | None:
         """The books, and how many orders the upstream had made when they looked like that."""
         made = self._made()
         try:

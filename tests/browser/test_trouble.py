@@ -44,7 +44,7 @@ def test_while_an_order_is_being_found_out_the_panel_says_so(visit: Open, demo: 
     alice.tap("Buy")
 
     expect(screen.verdict).to_have_class("verdict open")
-    expect(screen.page.locator("#counts")).to_contain_text("being found out")
+    expect(screen.page.locator("#counts")).to_contain_text("in doubt")
     screen.sees_that_all_is_well()
     assert demo.made == made + 1
 

@@ -74,7 +74,7 @@ export function reveal(node) {
 
 function meta(message, language) {
   const at = new Date((message.edited_at ?? message.date) * 1000);
-  const clock = at.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  const clock = at.toLocaleTimeString(language, { timeStyle: "short" });
   const edited = message.edited ? `${words.edited} ` : "";
   return make("span", { className: "meta" }, edited, make("time", { dateTime: at.toISOString(), textContent: clock }));
 }

@@ -20,12 +20,12 @@ const ENGLISH = {
   verdict: {
     none: "The books are not made yet.",
     equal: "The books balance, and every upstream order is one of ours.",
-    open: "The books balance. One order is being found out; its price is held.",
+    open: "The books balance. An order is on its way or in doubt; its price is held.",
     different: "Something differs!",
   },
   sums: { customers: "customers", held: "held", sales: "sales", adjustments: "adjustments", paid_in: "paid in" },
-  counts: { bound: "our orders", strays: "written off", unknown: "being found out", made: "upstream orders" },
-  role: { rich: "a customer with some balance", new: "a new customer", owner: "owns the shop" },
+  counts: { bound: "our orders", strays: "written off", unknown: "on the way or in doubt", made: "upstream orders" },
+  role: { rich: "has some money", new: "is new here", owner: "owns the shop" },
   state: { starting: "The shop is starting", open: "The shop is open", down: "The shop is down" },
   note: {
     "": () => "",
@@ -81,12 +81,12 @@ const RUSSIAN = {
   verdict: {
     none: "Книг ещё нет.",
     equal: "Книги сходятся, и каждый заказ поставщика — один из наших.",
-    open: "Книги сходятся. Судьба одного заказа выясняется; его цена удержана.",
+    open: "Книги сходятся. Один заказ в пути или под вопросом; его цена удержана.",
     different: "Что-то расходится!",
   },
   sums: { customers: "клиенты", held: "удержано", sales: "продажи", adjustments: "коррект.", paid_in: "внесено" },
-  counts: { bound: "наши заказы", strays: "списаны", unknown: "выясняются", made: "заказы поставщика" },
-  role: { rich: "клиент с деньгами", new: "новый клиент", owner: "владелец магазина" },
+  counts: { bound: "наши заказы", strays: "списаны", unknown: "в пути или под вопросом", made: "заказы поставщика" },
+  role: { rich: "с деньгами", new: "новый клиент", owner: "владелец" },
   state: { starting: "Магазин открывается", open: "Магазин открыт", down: "Магазин закрыт" },
   note: {
     "": () => "",

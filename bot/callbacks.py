@@ -136,6 +136,32 @@ class SendPicture(CallbackData, prefix="qr"):
     order: Number
 
 
+class ShowTaste(CallbackData, prefix="taste"):
+    """Country and session of my order, chosen so far."""
+
+    order: Number
+    country: str
+    minutes: Number
+    lines: Number
+
+
+class PickCountry(CallbackData, prefix="land"):
+    """The list of countries; the next typed text may name one too."""
+
+    order: Number
+    minutes: Number
+    page: Number
+
+
+class MakeLines(CallbackData, prefix="make"):
+    """My order to this taste, in a message of its own."""
+
+    order: Number
+    country: str
+    minutes: Number
+    lines: Number
+
+
 class Cancel(CallbackData, prefix="cancel"):
     """Leave the line."""
 

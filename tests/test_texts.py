@@ -34,6 +34,7 @@ FOR_CUSTOMERS = (
     "screens/shop.py",
     "screens/orders.py",
     "screens/delivery.py",
+    "screens/tastes.py",
     "screens/wallet.py",
     "screens/problems.py",
 )

@@ -25,6 +25,7 @@ from bot.domain.errors import CustomerError
 from bot.domain.formats import FileKind, Format
 from bot.domain.money import usd
 from bot.domain.orders import OrderId
+from bot.domain.tastes import ANY
 from bot.handlers import ROUTES, owner, routes
 from bot.handlers.introduction import commands, introduce, owner_commands
 from bot.handlers.routes import Picked, Role, Route, Said, Tap, Typed
@@ -62,6 +63,9 @@ WIRE = {
     "tmpl": "order",
     "file": "order kind",
     "qr": "order",
+    "taste": "order country minutes lines",
+    "land": "order minutes page",
+    "make": "order country minutes lines",
     "cancel": "order",
     "wrong": "order",
     "usages": "before",
@@ -94,6 +98,7 @@ LONGEST_TEXT = {
     "code": max(LANGUAGES, key=len),
     "format": max(Format, key=len),
     "kind": max(FileKind, key=len),
+    "country": ANY,
 }
 
 REFUSALS: tuple[CustomerError, ...] = (

@@ -7,7 +7,7 @@ from typing import Final
 from aiogram import Router
 
 from bot.domain.clock import Clock
-from bot.handlers import delivery, fallback, orders, owner, shop, wallet
+from bot.handlers import delivery, fallback, orders, owner, shop, tastes, wallet
 from bot.handlers.arrival import Arrival
 from bot.handlers.routes import Route, router
 
@@ -15,6 +15,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *shop.ROUTES,
     *orders.ROUTES,
     *delivery.ROUTES,
+    *tastes.ROUTES,
     *wallet.ROUTES,
     *owner.ROUTES,
 )

@@ -42,6 +42,7 @@ from bot.domain.notices import (
     WalletMoved,
 )
 from bot.domain.orders import OrderId
+from bot.domain.tastes import grammar_of
 from bot.handlers.buckets import Buckets
 from bot.handlers.render import Renderer, limit_of
 from bot.i18n import Texts, texts
@@ -253,7 +254,9 @@ class Courier:
                 sold, delivery = await self._orders.delivered(order)
                 formatting = await self._formats.of(sold.customer)
                 known = self._usages.known(sold)
-                return delivery_screens.delivered(t, sold, delivery, known, formatting)
+                provider = self._catalog.provider(sold.provider)
+                grammar = grammar_of(provider.code, delivery)
+                return delivery_screens.delivered(t, sold, delivery, known, formatting, grammar)
             case OrderInDoubt() | OrderInReview() if await self._is_shown(owed.notice.order):
                 # The living screen says it in a moment; once is enough.
                 return None

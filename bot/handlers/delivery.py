@@ -17,10 +17,12 @@ from bot.domain.customers import Customer
 from bot.domain.errors import NotFound
 from bot.domain.formats import Format, is_template
 from bot.domain.orders import Credentials, CustomerId, Order, OrderId
+from bot.domain.tastes import grammar_of
 from bot.handlers.routes import Route, tap, typed
 from bot.i18n import Texts, clean
 from bot.screens import delivery as screens
 from bot.screens.base import Screen, Toast
+from bot.services.catalog import Catalog
 from bot.services.formats import Formats
 from bot.services.orders import Orders
 from bot.services.usage import Usages
@@ -34,10 +36,12 @@ async def show_credentials(
     orders: Orders,
     formats: Formats,
     usages: Usages,
+    catalog: Catalog,
 ) -> Screen:
     order, delivery = await orders.delivery(customer.id, OrderId(callback_data.order))
     formatting = await formats.of(customer.id)
-    return screens.delivered(t, order, delivery, usages.known(order), formatting)
+    grammar = grammar_of(catalog.provider(order.provider).code, delivery)
+    return screens.delivered(t, order, delivery, usages.known(order), formatting, grammar)
 
 
 async def show_code(
@@ -54,9 +58,11 @@ async def show_formats(
     customer: Customer,
     orders: Orders,
     formats: Formats,
+    catalog: Catalog,
 ) -> Screen:
     order, bought = await _bought(orders, customer.id, callback_data.order)
-    return screens.formats(t, order, bought, await formats.of(customer.id))
+    grammar = grammar_of(catalog.provider(order.provider).code, bought)
+    return screens.formats(t, order, bought, await formats.of(customer.id), grammar)
 
 
 async def set_format(
@@ -66,12 +72,14 @@ async def set_format(
     customer: Customer,
     orders: Orders,
     formats: Formats,
+    catalog: Catalog,
 ) -> Screen:
     order, bought = await _bought(orders, customer.id, callback_data.order)
     if callback_data.format is Format.OWN and (await formats.of(customer.id)).template is None:
         return screens.type_template(t, order)
     formatting = await formats.choose(customer.id, callback_data.format)
-    return screens.formats(t, order, bought, formatting)
+    grammar = grammar_of(catalog.provider(order.provider).code, bought)
+    return screens.formats(t, order, bought, formatting, grammar)
 
 
 async def type_template(

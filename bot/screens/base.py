@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from aiogram.filters.callback_data import CallbackData
 
-from bot.callbacks import AskOwner, Home
+from bot.callbacks import AskOwner, Home, MyOrders
 from bot.domain.orders import Order, OrderId
 from bot.i18n import Joined, Text, Texts, Value, clean, lines
 
@@ -131,11 +131,11 @@ class Page(Generic[T]):
     count: int
 
 
-def page_of(everything: Sequence[T], asked: int) -> Page[T]:
+def page_of(everything: Sequence[T], asked: int, most: int = PAGE) -> Page[T]:
     """The page that was asked for, or the last one where there are fewer."""
-    count = max(1, -(-len(everything) // PAGE))
+    count = max(1, -(-len(everything) // most))
     number = min(asked, count - 1)
-    return Page(tuple(everything[number * PAGE : (number + 1) * PAGE]), number, count)
+    return Page(tuple(everything[number * most : (number + 1) * most]), number, count)
 
 
 def pager(t: Texts, number: int, count: int, to: Callable[[int], CallbackData]) -> tuple[Row, ...]:
@@ -174,6 +174,11 @@ def short(text: str, most: int) -> str:
     """`text` on one line, never empty, cut to `most` characters."""
     line = " ".join(clean(text).split())
     return (line if len(line) <= most else f"{line[: most - 1].rstrip()}…") or "…"
+
+
+def kept_ways_out(t: Texts) -> Row:
+    """The last row of a message that stays."""
+    return (Button(t("🧾 My orders"), MyOrders(before=0)), Button(t("🏠 Home"), Home()))
 
 
 def bought(t: Texts, order: Order) -> Text:

@@ -9,8 +9,6 @@ import segno
 
 from bot.callbacks import (
     CheckUsage,
-    Home,
-    MyOrders,
     SendFile,
     SendPicture,
     SetFormat,
@@ -18,6 +16,7 @@ from bot.callbacks import (
     ShowFormats,
     ShowOrder,
     ShowPlan,
+    ShowTaste,
     TypeTemplate,
 )
 from bot.domain.formats import (
@@ -30,6 +29,7 @@ from bot.domain.formats import (
     left_alone,
 )
 from bot.domain.orders import Credentials, Delivery, Order, Proxy, RedeemCode
+from bot.domain.tastes import Grammar
 from bot.domain.usage import AskBot, Measured, Unknowable, Unreachable, UsageSeen
 from bot.i18n import Block, Code, Joined, Secret, Text, Texts, Value, lines, paragraphs
 from bot.screens.base import (
@@ -44,6 +44,7 @@ from bot.screens.base import (
     Style,
     bought,
     grid,
+    kept_ways_out,
     redeem_steps,
     short,
     ways_out,
@@ -67,19 +68,22 @@ def delivered(
     delivery: Delivery,
     usage_known: UsageSeen | None,
     formatting: Formatting,
+    grammar: Grammar | None = None,
 ) -> Screen:
     """What was bought, in a message that stays.
 
     `usage_known`: what is known of the traffic without asking; None where it can be asked.
+    `grammar`: how country and session can be changed; None where they cannot.
     """
     body, rows, attached = _content(t, order, delivery, formatting)
     return Screen(
         paragraphs(_head(t, order), body, _bot_line(t, order, usage_known)),
         (
             *rows,
+            *_taste_rows(t, order, grammar),
             *_usage_rows(t, order, usage_known),
             (Button(t("🔁 Same again"), ShowPlan(plan=order.plan, again=False)),),
-            _kept_ways_out(t),
+            kept_ways_out(t),
         ),
         kept=True,
         attached=attached,
@@ -103,14 +107,20 @@ def code(t: Texts, order: Order, delivery: RedeemCode) -> Screen:
         (
             *grid(copies),
             (Button(t("🔁 Same again"), ShowPlan(plan=order.plan, again=False)),),
-            _kept_ways_out(t),
+            kept_ways_out(t),
         ),
         kept=True,
         attached=attached,
     )
 
 
-def formats(t: Texts, order: Order, bought: Credentials, formatting: Formatting) -> Screen:
+def formats(
+    t: Texts,
+    order: Order,
+    bought: Credentials,
+    formatting: Formatting,
+    grammar: Grammar | None = None,
+) -> Screen:
     """An order in the customer's format, and the ways to have it otherwise."""
     proxies = bought.proxies
     together = formatting.together(proxies)
@@ -143,6 +153,7 @@ def formats(t: Texts, order: Order, bought: Credentials, formatting: Formatting)
                 for kind in FileKind
             ),
             *(((picture,),) if is_drawn else ()),
+            *_taste_rows(t, order, grammar),
             ways_out(t, ShowOrder(order=order.id)),
         ),
     )  # fmt: skip
@@ -212,7 +223,7 @@ def file(
             if marks
             else None,
         ),
-        (_kept_ways_out(t),),
+        (kept_ways_out(t),),
         kept=True,
         attached=_file(order, kind, formatting.file(kind, bought.proxies)),
     )
@@ -230,7 +241,7 @@ def picture(t: Texts, order: Order, bought: Credentials, formatting: Formatting)
             t("Format: {format}", format=_name(t, formatting.format)),
             t("Whoever scans this can use it."),
         ),
-        (_kept_ways_out(t),),
+        (kept_ways_out(t),),
         kept=True,
         attached=File(f"order-{order.id}.png", drawn.getvalue(), is_picture=True),
     )
@@ -300,17 +311,22 @@ def _one_proxy(
 def _many_proxies(
     t: Texts, order: Order, bought: Credentials, formatting: Formatting
 ) -> tuple[Value, tuple[Row, ...], File | None]:
-    proxies = bought.proxies
-    together = formatting.together(proxies)
-    count = _count(t, bought)
-    name = t("{format}:", format=_name(t, formatting.format))
-    if _fits(proxies, together):
-        rows = (*grid(_copies((t("📋 Copy all"), together))), _formats_row(t, order))
-        return paragraphs(count, lines(name, Block(together))), rows, None
-    attached = _file(order, FileKind.TXT, formatting.file(FileKind.TXT, proxies))
-    body = lines(count, t("The file holds all of them. Format: {format}",
-                          format=_name(t, formatting.format)))  # fmt: skip
-    return body, (_formats_row(t, order),), attached
+    body, copies, attached = listing(t, order, bought, formatting)
+    return body, (*copies, _formats_row(t, order)), attached
+
+
+def listing(
+    t: Texts, order: Order, bought: Credentials, formatting: Formatting
+) -> tuple[Value, tuple[Row, ...], File | None]:
+    """Proxies in the customer's format: in the message while they fit there, else as a file."""
+    together = formatting.together(bought.proxies)
+    name = _name(t, formatting.format)
+    if _fits(bought.proxies, together):
+        body = paragraphs(_count(t, bought), lines(t("{format}:", format=name), Block(together)))
+        return body, grid(_copies((t("📋 Copy all"), together))), None
+    attached = _file(order, FileKind.TXT, formatting.file(FileKind.TXT, bought.proxies))
+    told = t("The file holds all of them. Format: {format}", format=name)
+    return lines(_count(t, bought), told), (), attached
 
 
 def _code_ready(t: Texts, order: Order) -> tuple[Value, tuple[Row, ...], None]:
@@ -358,6 +374,13 @@ def _format_rows(t: Texts, order: Order, formatting: Formatting) -> tuple[Row, .
     return grid([*buttons, write])
 
 
+def _taste_rows(t: Texts, order: Order, grammar: Grammar | None) -> tuple[Row, ...]:
+    if grammar is None:
+        return ()
+    start = ShowTaste(order=order.id, country="", minutes=0, lines=1)
+    return ((Button(t("🌍 Country and session"), start),),)
+
+
 def _formats_row(t: Texts, order: Order) -> Row:
     return (Button(t("🧩 Formats and files"), ShowFormats(order=order.id)),)
 
@@ -390,7 +413,3 @@ def _bot_line(t: Texts, order: Order, usage_known: UsageSeen | None) -> Text | N
         return None
     name = short(order.provider_name, MOST_NAME)
     return t("{provider} shows usage in its own bot.", provider=name)
-
-
-def _kept_ways_out(t: Texts) -> Row:
-    return (Button(t("🧾 My orders"), MyOrders(before=0)), Button(t("🏠 Home"), Home()))

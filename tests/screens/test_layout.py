@@ -17,10 +17,11 @@ from bot.demo.telegram_html import parse_html, units
 from bot.domain.formats import FileKind, Format, Formatting
 from bot.domain.money import usd
 from bot.domain.orders import Credentials, Line, OrderPage, OrderState, Proxy, RedeemCode
+from bot.domain.tastes import ANY, GRAMMARS, MOST_MADE, Taste, grammar_of
 from bot.domain.usage import AskBot, Measured, OrderUsage, Traffic, Unknowable, Unreachable
 from bot.domain.wallets import Balance, Posting, PostingKind, Statement
 from bot.i18n import LANGUAGES, LOCALES, Texts, texts
-from bot.screens import delivery, orders, problems, shop, wallet
+from bot.screens import delivery, orders, problems, shop, tastes, wallet
 from bot.screens.base import MOST_COPIED, MOST_LABEL, PAGE, Button, Copy, Link, Screen
 from tests.screens import (
     ANNA,
@@ -48,7 +49,7 @@ from tests.screens import (
 )
 from tests.screens.test_problems import EVERY
 
-SCREENS: tuple[ModuleType, ...] = (shop, orders, delivery, wallet, problems)
+SCREENS: tuple[ModuleType, ...] = (shop, orders, delivery, tastes, wallet, problems)
 MOST_UNITS = 4096
 MOST_CAPTION = 1024
 MOST_PAYLOAD = 63
@@ -135,9 +136,10 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
     for formatting in (*map(Formatting, Format), Formatting(Format.OWN, "<{password}{x}" * 20)):
         for known in (None, AskBot(CHECKER), Unknowable()):
             for bought in (*baskets, KEY):
+                grammar = grammar_of("nodemaven", bought)
                 yield (
                     delivery.delivered,
-                    delivery.delivered(t, WORST_ORDER, bought, known, formatting),
+                    delivery.delivered(t, WORST_ORDER, bought, known, formatting, grammar),
                 )
         for basket in baskets:
             yield delivery.formats, delivery.formats(t, WORST_ORDER, basket, formatting)
@@ -153,6 +155,23 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
         )
     for template in ("{host}", "{password}" * 30, "{host}<" + "{x}" * 90):
         yield delivery.template_kept, delivery.template_kept(t, WORST_ORDER, template)
+    for grammar in GRAMMARS:
+        for minutes in (0, *grammar.lengths):
+            for country in ("", ANY, "de"):
+                chosen = Taste(country, minutes, MOST_MADE if minutes else 1)
+                yield tastes.taste, tastes.taste(t, WORST_ORDER, WIDE, grammar, chosen)
+                for formatting in (Formatting(), Formatting(Format.OWN, "{user}" * 50)):
+                    some = (WIDE,) * chosen.lines
+                    yield (
+                        tastes.made,
+                        tastes.made(t, WORST_ORDER, PROXY, grammar, chosen, some, formatting),
+                    )
+    for number in (0, 1, 2**53):
+        for is_refused in (False, True):
+            yield (
+                tastes.countries,
+                tastes.countries(t, WORST_ORDER, 1440, number, is_refused=is_refused),
+            )
     yield orders.checking, orders.checking(t, ShowOrder(order=2**53))
     for seen in (
         *(READING, ODD_READING, AskBot(CHECKER), Unknowable()),

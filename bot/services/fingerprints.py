@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import FingerprintRow, OrderRow
@@ -48,3 +48,16 @@ class Fingerprints:
         if new:
             rows = [{"fingerprint": mark, "order_id": order} for mark in new]
             await tx.execute(insert(FingerprintRow), rows)
+
+    async def renew(self, tx: AsyncConnection, order: OrderId, delivery: Delivery) -> None:
+        """Keep them under the first key alone; what has none yet gets one."""
+        for trait in sorted(traits(delivery)):
+            first, *others = self._vault.fingerprints(trait)
+            query = select(FingerprintRow.fingerprint, FingerprintRow.order_id).where(
+                FingerprintRow.fingerprint.in_((first, *others))
+            )
+            known = {row.fingerprint: row.order_id for row in (await tx.execute(query)).all()}
+            await tx.execute(delete(FingerprintRow).where(FingerprintRow.fingerprint.in_(others)))
+            if first not in known:
+                holder = min(known.values(), default=order)
+                await tx.execute(insert(FingerprintRow).values(fingerprint=first, order_id=holder))

@@ -1003,7 +1003,7 @@ class Orders:
         )
         if sealed is None:
             raise NotFound
-        delivery = _SEALED.validate_json(self._vault.open(OrderId(row.id), sealed)).delivery
+        delivery = delivery_in(self._vault.open(OrderId(row.id), sealed))
         if delivery is None:
             raise NotFound
         return delivery
@@ -1112,6 +1112,11 @@ def order_of(row: Row[Any]) -> Order:
         upstream_order_id=row.upstream_order_id,
         shown_at=row.shown_at,
     )
+
+
+def delivery_in(plain: str) -> Delivery | None:
+    """What the vault opened: the delivery, if the order has come so far."""
+    return _SEALED.validate_json(plain).delivery
 
 
 def stray_reference(upstream: str, reference: str) -> str:

@@ -12,7 +12,9 @@ from bot.db.session import Database
 from bot.db.vault import KEY_ID_BYTES, SealBroken, Vault
 from bot.domain.errors import StartRefused
 from bot.domain.orders import OrderId
+from bot.services.fingerprints import Fingerprints
 from bot.services.leases import Lease, LeaseLost
+from bot.services.orders import delivery_in
 
 AT_ONCE = 200
 """Credentials sealed anew in one transaction; what a kill leaves, the next run takes up."""
@@ -69,12 +71,17 @@ async def _batch(database: Database, after: int) -> Sequence[Row[int, bytes]]:
 
 
 async def _seal(database: Database, vault: Vault, rows: Sequence[Row[int, bytes]]) -> None:
+    fingerprints = Fingerprints(vault)
     async with database.write() as tx:
         for row in rows:
             if not vault.is_current(row.sealed):
                 order = OrderId(row.order_id)
+                plain = vault.open(order, row.sealed)
                 await tx.execute(
                     update(DeliveryRow)
                     .where(DeliveryRow.order_id == order, DeliveryRow.sealed == row.sealed)
-                    .values(sealed=vault.seal(order, vault.open(order, row.sealed)))
+                    .values(sealed=vault.seal(order, plain))
                 )
+                # One key's hash does not lead to another's, so this is the only chance.
+                if (delivery := delivery_in(plain)) is not None:
+                    await fingerprints.renew(tx, order, delivery)

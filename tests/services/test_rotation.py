@@ -15,11 +15,11 @@ from sqlalchemy import select
 
 from bot.app import rekey
 from bot.db.keys import read_key, ring_from_file
-from bot.db.models import DeliveryRow
+from bot.db.models import DeliveryRow, FingerprintRow
 from bot.db.session import Database
 from bot.db.vault import SealBroken, Vault, key_id
 from bot.domain.errors import StartRefused
-from bot.domain.orders import Credentials, OrderId
+from bot.domain.orders import Credentials, OrderId, OrderState
 from bot.services import rotation
 from bot.services.leases import LASTS
 from bot.upstreams.sandbox import Fault, GateProxySandbox
@@ -86,6 +86,24 @@ async def test_after_a_rotation_the_old_key_can_be_dropped(
         assert await passwords(bench) == bought
     again = await rekey(settings_for(database_url, secret_key=ring(NEW)), clock=clock)
     assert (again.sealed, again.others) == (0, ())
+
+
+async def test_with_the_old_key_dropped_nobody_else_gets_what_was_sold(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock
+) -> None:
+    async with sold(database_url, sandbox, clock, ring(OLD)):
+        sandbox.repeats = True
+
+    await rekey(settings_for(database_url, secret_key=ring(NEW, OLD)), clock=clock)
+
+    async with opened(database_url, sandbox, clock, secret_key=ring(NEW)) as bench:
+        stranger = await bench.customer(2, balance="50")
+        order = (await bench.buy(stranger)).order.id
+        await bench.work()
+        assert (await bench.shop.orders.find(order)).state is OrderState.REVIEW
+        async with bench.shop.database.read() as reader:
+            kept = (await reader.scalars(select(FingerprintRow.order_id))).all()
+        assert sorted(kept) == list(range(1, SOLD + 1))
 
 
 @ON_SQLITE

@@ -26,6 +26,7 @@ from bot.domain.money import usd
 from bot.domain.orders import OrderState
 from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox
 from tests.conftest import ON_SQLITE
+from tests.hostile import CALLBACKS
 from tests.stories.conftest import ShopFloor, labels
 from tests.telegram import Customer
 
@@ -450,17 +451,15 @@ async def test_ids_that_do_not_exist_are_answered_calmly(customer: Customer) -> 
 async def test_data_that_we_never_drew_leads_home(
     app: ShopFloor, customer: Customer, sign: str
 ) -> None:
-    for data in (
-        ":", "buy", "buy:", "buy::", "buy:1:2:3:4", "buy:1:2:3:4:5", "BUY:1", "buy:-1:1:a:0",
-        "buy: 1", "buy:1;drop", "A" * 63, "🔥" * 15, "order:-1", "order:1e3",
-        "order:1.0", "order:99999999999999999999", "orders:x", "removed:1", "plan:1:maybe", "\x00",
-        "home:1", "' OR 1=1--",
-    ):  # fmt: skip
+    for each in CALLBACKS:
+        # As much as fits beside the sign, and no button is empty.
+        data = each.encode()[:63].decode(errors="ignore") or ":"
+        app.clock.turn(1)
         answered = len(drawn(app))
         await customer.press(sign + data)
 
         assert len(drawn(app)) == answered + 1
-        assert "Nothing was changed." in drawn(app)[-1], data
+        assert "Nothing was" in drawn(app)[-1], data
     await customer.press("junk")
     assert "This button is from an older menu. Nothing was changed." in customer.text
     await customer.tap("Browse")

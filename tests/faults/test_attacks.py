@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -26,8 +26,7 @@ from bot.upstreams.gateproxy import GateProxy
 from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox
 from tests.bench import OTHER_OWNER, OWNER, Bench, HandClock, opened, settings_for
 from tests.conftest import ON_POSTGRESQL
-
-LOST = httpx.ReadTimeout("lost")
+from tests.faults.races import LOST, cut_off
 
 
 async def state(bench: Bench, order: OrderId) -> OrderState:
@@ -422,17 +421,6 @@ async def test_a_token_that_is_refused_does_not_keep_the_orders_of_a_lost_lane(
 
         assert await state(bench, doubtful.order.id) is OrderState.REVIEW
         assert await state(bench, waiting.order.id) is OrderState.RELEASED
-
-
-async def cut_off(work: Awaitable[object], turns: int) -> bool:
-    """Cancel it after so many turns of the loop; False if it was done by then."""
-    task = asyncio.gather(work)
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    is_cut = task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    return is_cut
 
 
 async def test_a_tap_cut_off_at_any_await_buys_once_when_it_is_repeated(bench: Bench) -> None:

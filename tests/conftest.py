@@ -39,6 +39,12 @@ class NetworkForbidden(BaseException):
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_network() -> Iterator[None]:
+    with no_network():
+        yield
+
+
+@contextmanager
+def no_network() -> Iterator[None]:
     """Let sockets reach this machine and the test's PostgreSQL server, and nothing else."""
     server = make_url(POSTGRES).host if POSTGRES else None
     near = {"", "localhost", *([server] if server else [])}

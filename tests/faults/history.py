@@ -1,0 +1,325 @@
+"""One simulated history: processes that die, people who insist, an upstream with moods."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
+
+from bot.app import IDLE_SECONDS, Shop, build
+from bot.db.session import is_away
+from bot.domain.errors import CustomerError, UpstreamError
+from bot.every import every
+from bot.services.fulfilment import LOOK
+from bot.services.lanes import Account, Lane, fingerprint
+from bot.services.leases import RENEW, LeaseLost
+from tests.bench import settings_for
+from tests.faults.history_people import Crowd
+from tests.faults.history_upstream import Upstream, Watched, moods
+from tests.faults.virtual import Died, Fate, Life, LoopClock
+
+T = TypeVar("T")
+
+SETTLES_WITHIN: Final = 6 * 3600.0
+"""Of virtual time, after which nothing may wait any more but for a person."""
+DEATHS: Final = (
+    "commit before", "commit after", "statement before", "turn",
+    "POST before", "POST after", "GET before", "GET after",
+)  # fmt: skip
+"""Where processes die."""
+STOPS: Final = ("commit after", "POST before", "POST after", "GET after")
+"""Where processes stand still for a while, and others go on."""
+_FILES: Final = frozenset({"backup", "heartbeat", "room on the disk"})
+
+
+class History:
+    """One shop's life: processes that die, people who insist, and an upstream with moods."""
+
+    def __init__(self, seed: int, file: Path) -> None:
+        self.seed = seed
+        self.file = file
+        self._books = sqlite3.connect(file, timeout=0, isolation_level=None)
+        self.chance = random.Random(seed)
+        self.seen: Counter[str] = Counter()
+        self.trace: list[str] = []
+        self.problems: list[str] = []
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self.clock = LoopClock(loop)
+        self.over = asyncio.Event()
+        self.is_settling = False
+        self.tokens = ["gpk_live_one", "gpk_live_two"][: 2 if self.chance.random() < 0.15 else 1]
+        self.upstream = Upstream(
+            random.Random(self.chance.random()),
+            self.clock,
+            tokens=dict.fromkeys(self.tokens, "500.00"),
+            harshness=self.chance.choice([0.0, 0.3, 0.4, 0.5, 0.7]),
+            seen=self.seen,
+            note=self.note,
+        )
+        self.upstream.sandbox.list_has_plan = self.chance.random() < 0.8
+        self.crowd = Crowd(self, random.Random(self.chance.random()))
+        self._working: list[tuple[Life, Shop]] = []
+        self._came = asyncio.Event()
+        self._fates = self.chance.choice([0, 1, 2, 3, 4])
+        self._is_double = self.chance.random() < 0.3
+        """Two processes run on the database."""
+
+    def note(self, what: str) -> None:
+        """Write down that something happened now."""
+        self.trace.append(f"{self._loop.time():.6f} {what}")
+
+    async def play(self) -> None:
+        """Live through it all, until nothing happens any more."""
+        processes = [
+            self._loop.create_task(self._process(number))
+            for number in range(2 if self._is_double else 1)
+        ]
+        lasts = self.chance.choice([40.0, 90.0, 240.0])
+        lives = self.crowd.lives(lasts)
+        if self.upstream.harshness:
+            chance = random.Random(self.chance.random())
+            lives.append(moods(self.upstream, chance, self.seen, lasts))
+        people = [self._loop.create_task(one) for one in lives]
+        watch = asyncio.gather(*people)
+        all_of_them: set[asyncio.Future[Any]] = {watch, *processes}
+        await asyncio.wait(all_of_them, return_when=asyncio.FIRST_COMPLETED)
+        if not watch.done():
+            watch.cancel()
+            for process in processes:
+                process.result()
+        await watch
+        self.is_settling = True
+        self.upstream.calm()
+        await self._settle()
+        self.over.set()
+        await asyncio.gather(*processes)
+        self._books.close()
+
+    # Processes
+
+    async def _process(self, number: int) -> None:
+        """One process after another, until the history is over."""
+        while not (self.over.is_set() or (self.is_settling and self._working)):
+            life = self._born(number)
+            try:
+                await life.within(self._live(life))
+            except Died:
+                self.seen[f"death: {life.died_at}"] += 1
+                self.note(f"process {number} died: {life.died_at}")
+                await asyncio.sleep(self.chance.choice([0.1, 2.0, 15.0, 200.0]))
+            except (DBAPIError, NoConnectionLeft) as lost:
+                # Another process held the lock for too long: it ends, and somebody starts it.
+                self.seen["process gave up"] += 1
+                self.note(f"process {number} gave up: {type(lost).__name__}")
+                life.die("gave up")
+                await asyncio.sleep(1)
+            if life.stood_still_at is not None:
+                self.seen[f"stop: {life.stood_still_at}"] += 1
+
+    def _born(self, number: int) -> Life:
+        life = Life(random.Random(self.chance.random()), Counter())
+        most = {"statement before": 250, "turn": 50, "POST before": 4, "POST after": 4}
+        if self._fates > 0 and not self.is_settling:
+            self._fates -= 1
+            is_stop = self._is_double and self.chance.random() < 0.6
+            point = self.chance.choice(STOPS if is_stop else DEATHS)
+            seconds = self.chance.choice([4.0, 12.0, 60.0, 300.0]) if is_stop else None
+            life.fate = Fate(point, self.chance.randrange(1, most.get(point, 15)), seconds)
+        return life
+
+    async def _live(self, life: Life) -> None:
+        """Be a process of the shop, as `bot.app` runs one."""
+        url = f"sqlite+aiosqlite:///{self.file}"
+        accounts = [
+            Account(Watched(token, self.upstream, life), fingerprint(token))
+            for token in self.tokens
+        ]
+        async with build(settings_for(url), clock=self.clock, upstream_accounts=accounts) as shop:
+            while not self.over.is_set():
+                if self.is_settling and self._working:
+                    return
+                if await shop.lease.take():
+                    await self._work(life, shop)
+                else:
+                    self.seen["a second process waits"] += 1
+                await asyncio.sleep(3 * IDLE_SECONDS)
+
+    async def _work(self, life: Life, shop: Shop) -> None:
+        await shop.catalog.load()
+        is_open = await shop.lanes.open()
+        await shop.jobs.audit()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running: list[asyncio.Task[Any]] = [
+                    tasks.create_task(
+                        every(
+                            job.seconds, self._watched(job.name, job.run), name=job.name,
+                            sleep=self._between_jobs,
+                        )
+                    )
+                    for job in shop.jobs.all()
+                    if job.name not in _FILES
+                ]  # fmt: skip
+                if self._is_double:
+                    running.append(tasks.create_task(self._renew(shop)))
+                running.append(tasks.create_task(self._serve(shop, tasks, is_open=is_open)))
+                self._working.append((life, shop))
+                self._came.set()
+                await self.over.wait()
+                for task in running:
+                    task.cancel()
+        except* LeaseLost:
+            self.seen["lease lost"] += 1
+            self.note("lease lost")
+        finally:
+            if (life, shop) in self._working:
+                self._working.remove((life, shop))
+
+    def _watched(
+        self, name: str, job: Callable[[], Awaitable[object]]
+    ) -> Callable[[], Awaitable[object]]:
+        """A job that `every` runs again, whatever it raises; here nothing unforeseen may be."""
+
+        async def run() -> None:
+            try:
+                await job()
+            except (UpstreamError, DBAPIError, NoConnectionLeft):
+                raise
+            except Exception as error:
+                self.problems.append(f"{name} raised {error!r}")
+                raise
+
+        return run
+
+    async def _renew(self, shop: Shop) -> None:
+        while True:
+            await asyncio.sleep(RENEW * (20 if self.is_settling else 1))
+            try:
+                await shop.lease.renew()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+
+    async def _serve(self, shop: Shop, tasks: asyncio.TaskGroup, *, is_open: bool) -> None:
+        served: set[int] = set()
+        workers = []
+        try:
+            while True:
+                for lane in shop.lanes:
+                    if lane.id not in served:
+                        served.add(lane.id)
+                        worker = shop.worker(lane)
+                        workers.append(
+                            tasks.create_task(
+                                every(
+                                    LOOK, self._watched("lane", worker.drain), name="lane",
+                                    sleep=partial(self._until_due, lane),
+                                )
+                            )
+                        )  # fmt: skip
+                if is_open:
+                    await asyncio.Event().wait()
+                await asyncio.sleep(LOOK * 10)
+                is_open = await shop.lanes.open()
+        finally:
+            for task in workers:
+                task.cancel()
+
+    async def _between_jobs(self, seconds: float) -> None:
+        # Between the last act and the end there is nothing that jobs must be quick for.
+        await asyncio.sleep(max(seconds, 300.0) if self.is_settling else seconds * 3)
+
+    async def _until_due(self, lane: Lane, seconds: float) -> None:
+        """Sleep like a worker, but past the looks at which nothing can be due."""
+        rows = self.look(
+            "SELECT min(next_at), max(state = 'reserved') FROM orders WHERE lane_id = ?"
+            " AND state IN ('reserved', 'placing', 'preparing', 'in_doubt')",
+            int(lane.id),
+        )
+        pause = 150.0 if self.is_settling else 30.0
+        if rows is None:
+            pause = seconds
+        elif rows[0][0] is not None:
+            due = rows[0][0] / 1e6 - self.clock.now().timestamp()
+            pause = min(max(due, 5.0 if rows[0][1] else seconds), pause)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await lane.woken.wait()
+
+    def look(self, query: str, *given: Any) -> list[Any] | None:
+        """A look at the books past the shop; None while somebody writes."""
+        try:
+            return self._books.execute(query, given).fetchall()
+        except sqlite3.OperationalError:
+            return None
+
+    # What people ask
+
+    async def ask(self, do: Callable[[Shop], Coroutine[Any, Any, T]]) -> T:
+        """Ask a process that works until one answers, as people tap until something happens."""
+        while True:
+            while not self._working:
+                self._came.clear()
+                await self._came.wait()
+            life, shop = self.chance.choice(self._working)
+            try:
+                return await life.within(do(shop))
+            except (Died, DBAPIError, NoConnectionLeft):
+                self.seen["asked again"] += 1
+                await asyncio.sleep(self.chance.uniform(0.5, 5))
+
+    async def try_to(
+        self, what: str, do: Callable[[Shop], Coroutine[Any, Any, T]]
+    ) -> T | CustomerError:
+        """Ask, and take a refusal for an answer."""
+        answer: T | CustomerError
+        try:
+            answer = await self.ask(do)
+        except CustomerError as refusal:
+            answer = refusal
+        said = type(answer).__name__ if isinstance(answer, CustomerError) else "well"
+        self.note(f"{what}: {said}")
+        return answer
+
+    # The end
+
+    async def _settle(self) -> None:
+        """Wait until nothing is open any more and all that was made is accounted for."""
+        end = self._loop.time() + SETTLES_WITHIN
+        while self._loop.time() < end:
+            await asyncio.sleep(20)
+            if self.crowd.is_attended:
+                await self.crowd.decide()
+            if self._is_quiet():
+                return
+        self.note("never quiet")
+
+    def _is_quiet(self) -> bool:
+        if self.upstream.is_at_work:
+            return False
+        rows = self.look(
+            "SELECT count(*) FROM orders"
+            " WHERE state IN ('reserved', 'placing', 'preparing', 'in_doubt') UNION ALL"
+            " SELECT count(*) FROM orders WHERE state = 'review' UNION ALL"
+            " SELECT count(*) FROM stops"
+        )
+        known = self.look(
+            "SELECT reference, order_id IS NOT NULL OR is_flagged = 1 FROM upstream_orders"
+        )
+        if rows is None or known is None or rows[0][0] or rows[2][0]:
+            return False
+        in_review = rows[1][0]
+        if in_review and self.crowd.is_attended:
+            return False
+        explained = {reference for reference, is_done in known if is_done or in_review}
+        return explained >= {one.reference for one in self.upstream.orders}

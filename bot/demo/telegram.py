@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bot.demo.telegram_chats import Chat, Chats
 from bot.demo.telegram_files import Files
-from bot.demo.telegram_keyboards import BadKeyboard, Markup, read_markup
+from bot.demo.telegram_keyboards import BadKeyboard, Markup
 from bot.demo.telegram_limits import Limits
+from bot.demo.telegram_messages import Messages
 from bot.demo.telegram_profile import Profile
-from bot.demo.telegram_texts import check_text, read_caption, read_text, said
+from bot.demo.telegram_texts import said
 from bot.demo.telegram_updates import LONGEST_POLL, Updates
 from bot.demo.telegram_values import (
     Answer,
@@ -53,30 +55,8 @@ __all__ = [
 CALLBACK_ANSWER_LENGTH = 200
 CALLBACK_SECONDS = 15.0
 """How long a tap may be answered. Telegram names no number; bots observe about this one."""
-DELETABLE_SECONDS = 48 * 3600
 
 _REMEMBERED_CALLS = 10_000
-_ACTIONS = """
-    typing upload_photo record_video upload_video record_voice upload_voice upload_document
-    choose_sticker find_location record_video_note upload_video_note
-"""
-_REACTIONS = """
-    ❤ 👍 👎 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤‍🔥
-    🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇
-    😨 🤝 ✍ 🤗 🫡 🎅 🎄 ☃ 💅 🤪 🗿 🆒 💘 🙉 🦄 😘 💊 🙊 😎 👾 🤷‍♂ 🤷 🤷‍♀ 😡
-"""
-
-
-@dataclass(slots=True)
-class _Chat:
-    id: int
-    person: Person | None
-    title: str = ""
-    is_started: bool = False
-    is_blocked: bool = False
-    messages: dict[int, Message] = field(default_factory=dict)
-    last_id: int = 0
-    keyboard: Markup | None = None
 
 
 @dataclass(slots=True)
@@ -111,29 +91,30 @@ class Telegram:
         self.on_change: list[Callable[[Change], None]] = []
         self._clock = clock
         self._callback_seconds = callback_seconds
-        self._chats: dict[int, _Chat] = {}
+        self._chats = Chats(self.people, clock, self._bot_wire)
         self._updates = Updates()
         self.webhook = Webhook(self._updates)
         self.limits: Limits | None = None
         """Set one, and the bot may send no more than Telegram lets it."""
         self._queries: dict[str, _Query] = {}
         self._files = Files()
-        self._profile = profile = Profile(bot_name, self._chat_of)
+        self._profile = profile = Profile(bot_name, self._chats.kind)
+        messages = Messages(self._chats, self._files, self.people, clock, self._changed)
         self._methods: dict[str, Callable[[Params], Any]] = {
             "getme": lambda _: self._me(),
             "getupdates": self.webhook.poll,
             "setwebhook": self._set_webhook,
             "getwebhookinfo": self.webhook.info,
             "deletewebhook": self.webhook.delete,
-            "sendmessage": self._send_message,
-            "senddocument": lambda p: self._send_file(p, "document"),
-            "sendphoto": lambda p: self._send_file(p, "photo"),
-            "sendchataction": self._send_chat_action,
-            "editmessagetext": self._edit_message_text,
-            "editmessagecaption": self._edit_message_caption,
-            "editmessagereplymarkup": self._edit_message_reply_markup,
-            "deletemessage": self._delete_message,
-            "setmessagereaction": self._set_message_reaction,
+            "sendmessage": messages.send_text,
+            "senddocument": lambda p: messages.send_file(p, "document"),
+            "sendphoto": lambda p: messages.send_file(p, "photo"),
+            "sendchataction": messages.act,
+            "editmessagetext": messages.edit_text,
+            "editmessagecaption": messages.edit_caption,
+            "editmessagereplymarkup": messages.edit_keyboard,
+            "deletemessage": messages.delete,
+            "setmessagereaction": messages.react,
             "answercallbackquery": self._answer_callback_query,
             "getchat": self._get_chat,
             "getfile": self._files.find,
@@ -203,13 +184,13 @@ class Telegram:
         self._updates.end_wait()
 
     @property
-    def pending(self) -> int:
-        """How many updates the bot has not confirmed."""
-        return self._updates.pending
+    def waiting(self) -> list[dict[str, Any]]:
+        """The updates that the bot has not confirmed, oldest first, as they will be sent."""
+        return self._updates.waiting
 
     def next_for_webhook(self) -> dict[str, Any] | None:
         """The update to hand over next; None without a webhook or without updates."""
-        return self._updates.first if self.webhook.url else None
+        return self.waiting[0] if self.webhook.url and self.waiting else None
 
     def confirm(self, update_id: int) -> None:
         """The webhook took an update."""
@@ -247,11 +228,13 @@ class Telegram:
         In groups the bot hears everything, as one that is an administrator does.
         """
         room = self._enter(person, chat)
-        message = self._add(room, person, reply_to=reply_to, forward_of=forward_of, **said(text))
+        message = self._chats.add(
+            room, person, reply_to=reply_to, forward_of=forward_of, **said(text)
+        )
         if forward_of is not None:
             self.people.setdefault(forward_of.id, forward_of)
         self._put_away_keyboard(room)
-        return self._tell("message", self._wire(message), message)
+        return self._tell("message", self._chats.wire(message), message)
 
     def share_users(self, person: Person, request_id: int, users: list[Person]) -> int:
         """Somebody answers a request_users button; the id of the update."""
@@ -271,23 +254,23 @@ class Telegram:
             if wanted.get("request_username") and user.username:
                 known["username"] = user.username
             shared.append(known)
-        message = self._add(room, person)
+        message = self._chats.add(room, person)
         message.users_shared = {"request_id": request_id, "users": shared}
         self._put_away_keyboard(room)
-        return self._tell("message", self._wire(message), message)
+        return self._tell("message", self._chats.wire(message), message)
 
     def tap(self, person: Person, message_id: int, data: str, *, chat: int | None = None) -> str:
         """Somebody taps a button, or sends any data at all, as clients can; the query's id."""
         self.people[person.id] = person
-        room = self._room(person, chat)
+        room = self._chats.room(person, chat)
         message = room.messages.get(message_id)
         query = _Query(str(4_000_000_000_000 + len(self._queries)), room.id, self._clock())
         self._queries[query.id] = query
-        gone = {"chat": self._chat_wire(room), "message_id": message_id, "date": 0}
+        gone = {"chat": self._chats.chat_wire(room), "message_id": message_id, "date": 0}
         update = {
             "id": query.id,
             "from": person_wire(person),
-            "message": gone if message is None else self._wire(message),
+            "message": gone if message is None else self._chats.wire(message),
             "chat_instance": str(room.id * 7919),
             "data": data,
         }
@@ -296,26 +279,26 @@ class Telegram:
 
     def block(self, person: Person) -> None:
         """Somebody stops the bot: it may not write to them any more."""
-        self._set_blocked(self._room(person, None), person, blocked=True)
+        self._set_blocked(self._chats.room(person, None), person, blocked=True)
 
     def unblock(self, person: Person) -> None:
         """Somebody lets the bot write again."""
-        self._set_blocked(self._room(person, None), person, blocked=False)
+        self._set_blocked(self._chats.room(person, None), person, blocked=False)
 
     def delete(self, chat_id: int, message_id: int) -> None:
         """Somebody deletes a message for everyone; Telegram does not tell bots."""
-        if chat_id in self._chats:
-            self._chats[chat_id].messages.pop(message_id, None)
+        if (room := self._chats.at(chat_id)) is not None:
+            room.messages.pop(message_id, None)
             self._changed("delete", chat_id, message_id)
 
     def messages(self, chat_id: int) -> list[Message]:
         """The chat as it looks now, oldest first; these are copies."""
-        room = self._chats.get(chat_id)
+        room = self._chats.at(chat_id)
         return [copy.copy(message) for message in room.messages.values()] if room else []
 
     def keyboard(self, chat_id: int) -> Markup | None:
         """The reply keyboard that is open below the chat."""
-        room = self._chats.get(chat_id)
+        room = self._chats.at(chat_id)
         return room.keyboard if room else None
 
     def commands(self, person: Person) -> list[dict[str, str]]:
@@ -374,24 +357,16 @@ class Telegram:
             self._updates.end_wait()
         return update_id
 
-    def _room(self, person: Person, chat: int | None) -> _Chat:
-        """The chat that somebody is in: a group of that id, or their own with the bot."""
-        if chat is not None and chat != person.id:
-            return self._chats.setdefault(chat, _Chat(chat, None, f"Group {abs(chat)}"))
-        room = self._chats.setdefault(person.id, _Chat(person.id, person))
-        room.person = person
-        return room
-
-    def _enter(self, person: Person, chat: int | None) -> _Chat:
+    def _enter(self, person: Person, chat: int | None) -> Chat:
         """The chat, now that somebody writes in it: from here on the bot may write as well."""
         self.people[person.id] = person
-        room = self._room(person, chat)
+        room = self._chats.room(person, chat)
         # Clients offer "Restart" instead of a text field to those who stopped the bot.
         self._set_blocked(room, person, blocked=False)
         room.is_started = True
         return room
 
-    def _set_blocked(self, room: _Chat, person: Person, *, blocked: bool) -> None:
+    def _set_blocked(self, room: Chat, person: Person, *, blocked: bool) -> None:
         if room.is_blocked == blocked:
             return
         room.is_blocked = blocked
@@ -399,7 +374,7 @@ class Telegram:
         member = {"status": "member", "user": bot}
         kicked = {"status": "kicked", "user": bot, "until_date": 0}
         update = {
-            "chat": self._chat_wire(room),
+            "chat": self._chats.chat_wire(room),
             "from": person_wire(person),
             "date": int(self._clock()),
             "old_chat_member": member if blocked else kicked,
@@ -408,16 +383,10 @@ class Telegram:
         self._tell("my_chat_member", update)
         self._changed("block", room.id)
 
-    def _put_away_keyboard(self, room: _Chat) -> None:
+    def _put_away_keyboard(self, room: Chat) -> None:
         if room.keyboard is not None and room.keyboard.get("one_time_keyboard"):
             room.keyboard = None
             self._changed("keyboard", room.id)
-
-    def _add(self, room: _Chat, sender: Person | None, **more: Any) -> Message:
-        room.last_id += 1
-        message = Message(room.last_id, room.id, int(self._clock()), sender, **more)
-        room.messages[message.id] = message
-        return message
 
     def _bot_wire(self) -> dict[str, Any]:
         return {
@@ -426,222 +395,6 @@ class Telegram:
             "first_name": self._profile.name,
             "username": self.bot_username,
         }
-
-    def _chat_wire(self, room: _Chat) -> dict[str, Any]:
-        if room.person is None:
-            kind = "supergroup" if str(room.id).startswith("-100") else "group"
-            return {"id": room.id, "type": kind, "title": room.title}
-        person = person_wire(room.person)
-        names = {key: person[key] for key in person if key.endswith("name")}
-        return {**names, "id": room.id, "type": "private"}
-
-    def _wire(self, message: Message, *, with_reply: bool = True) -> dict[str, Any]:
-        room = self._chats[message.chat_id]
-        sender = self._bot_wire() if message.sender is None else person_wire(message.sender)
-        wire: dict[str, Any] = {
-            "message_id": message.id,
-            "from": sender,
-            "chat": self._chat_wire(room),
-            "date": message.date,
-        }
-        if message.edited_at is not None:
-            wire["edit_date"] = message.edited_at
-        original = room.messages.get(message.reply_to or 0)
-        if original is not None and with_reply:
-            wire["reply_to_message"] = self._wire(original, with_reply=False)
-        if message.forward_of is not None:
-            source = person_wire(message.forward_of)
-            wire["forward_origin"] = {"type": "user", "date": message.date, "sender_user": source}
-        for name in ("document", "photo", "users_shared", "effect_id"):
-            if (value := getattr(message, name)) is not None:
-                wire[name] = value
-        text, entities = (
-            ("caption", "caption_entities") if message.is_media else ("text", "entities")
-        )
-        if message.text:
-            wire[text] = message.text
-        if message.entities:
-            wire[entities] = message.entities
-        if message.is_protected:
-            wire["has_protected_content"] = True
-        if message.rows:
-            wire["reply_markup"] = {"inline_keyboard": message.rows}
-        return wire
-
-    def _chat(self, given: Params) -> _Chat:
-        """The chat that a call names, if the bot can see it."""
-        if not given.text("chat_id"):
-            refuse("chat_id is empty")
-        chat_id = given.integer("chat_id")
-        room = self._chats.get(chat_id)
-        if room is None and chat_id in self.people:
-            room = self._chats[chat_id] = _Chat(chat_id, self.people[chat_id])
-        if room is None:
-            refuse("chat not found")
-        return room
-
-    def _chat_of(self, given: Params) -> tuple[int, bool]:
-        room = self._chat(given)
-        return room.id, room.person is not None
-
-    def _writable(self, room: _Chat) -> None:
-        """Refuse as Telegram does when the person does not want to hear from the bot.
-
-        Somebody the bot has met elsewhere is 403, a stranger is "chat not found" above.
-        """
-        if room.is_blocked:
-            refuse("bot was blocked by the user", 403)
-        if not room.is_started:
-            refuse("bot can't initiate conversation with a user", 403)
-
-    def _markup(self, given: Params, *, only_inline: bool = False) -> Markup:
-        markup = given.json("reply_markup", "reply keyboard markup")
-        return read_markup(markup, only_inline=only_inline)
-
-    def _reply_to(self, given: Params, room: _Chat) -> int | None:
-        reply = given.object("reply_parameters", "reply parameters")
-        if not reply and "reply_to_message_id" in given:
-            reply = {
-                "message_id": given.integer("reply_to_message_id"),
-                "allow_sending_without_reply": given.flag("allow_sending_without_reply"),
-            }
-        if not reply:
-            return None
-        if "message_id" not in reply:
-            refuse('can\'t find field "message_id"')
-        message_id = Params(reply).integer("message_id")
-        if message_id in room.messages:
-            return message_id
-        if not reply.get("allow_sending_without_reply"):
-            refuse("message to be replied not found")
-        return None
-
-    def _post(self, given: Params, room: _Chat, markup: Markup, **content: Any) -> dict[str, Any]:
-        if "message_thread_id" in given:
-            refuse("message thread not found")
-        effect = given.text("message_effect_id")
-        if effect and not (effect.isdecimal() and int(effect) < 2**63):
-            refuse("EFFECT_ID_INVALID")
-        reply_to = self._reply_to(given, room)
-        self._writable(room)
-        message = self._add(room, None, reply_to=reply_to, **content)
-        message.is_protected = given.flag("protect_content")
-        message.effect_id = effect or None
-        message.rows = markup.get("inline_keyboard", [])
-        if markup and not message.rows:
-            message.reply_keyboard = markup
-            room.keyboard = markup if "keyboard" in markup else None
-            self._changed("keyboard", room.id)
-        self._changed("message", room.id, message.id)
-        return self._wire(message)
-
-    def _send_message(self, given: Params) -> dict[str, Any]:
-        content = read_text(given, self.people)
-        preview = given.object("link_preview_options", "link preview options")
-        if not isinstance(preview.get("is_disabled", False), bool):
-            refuse('field "is_disabled" must be of type Boolean')
-        markup = self._markup(given)
-        room = self._chat(given)
-        check_text(content)
-        return self._post(given, room, markup, **content)
-
-    def _send_file(self, given: Params, kind: str) -> dict[str, Any]:
-        content = read_caption(given, self.people)
-        markup = self._markup(given)
-        room = self._chat(given)
-        return self._post(given, room, markup, **{kind: self._files.take(given, kind)}, **content)
-
-    def _send_chat_action(self, given: Params) -> bool:
-        if given.text("action").lower() not in _ACTIONS.split():
-            refuse("wrong parameter action in request")
-        room = self._chat(given)
-        self._writable(room)
-        self._changed("action", room.id)
-        return True
-
-    def _own(self, given: Params) -> Message:
-        """The message that an edit is about: the bot's own, still there, still editable."""
-        room = self._chat(given)
-        if given.integer("message_id") <= 0:
-            refuse("message identifier is not specified")
-        message = room.messages.get(given.integer("message_id"))
-        if message is None:
-            refuse("message to edit not found")
-        # A message that came with a reply keyboard cannot be edited ever after.
-        if not message.from_bot or message.reply_keyboard is not None:
-            refuse("message can't be edited")
-        # Not sure that Telegram refuses edits as well as messages here.
-        self._writable(room)
-        return message
-
-    def _edit(self, message: Message, given: Params, **content: Any) -> dict[str, Any]:
-        # Left out, the keyboard goes: edits name the whole message.
-        rows = self._markup(given, only_inline=True).get("inline_keyboard", [])
-        changed = rows != message.rows or any(
-            getattr(message, name) != content[name]
-            for name in ("text", "entities")
-            if name in content
-        )
-        if not changed:
-            refuse(
-                "message is not modified: specified new message content and reply markup are "
-                "exactly the same as a current content and reply markup of the message"
-            )
-        message.rows = rows
-        for name, value in content.items():
-            setattr(message, name, value)
-        message.edited_at = int(self._clock())
-        self._changed("edit", message.chat_id, message.id)
-        return self._wire(message)
-
-    def _edit_message_text(self, given: Params) -> dict[str, Any]:
-        content = read_text(given, self.people)
-        self._markup(given, only_inline=True)
-        message = self._own(given)
-        if message.is_media:
-            refuse("there is no text in the message to edit")
-        check_text(content)
-        return self._edit(message, given, **content)
-
-    def _edit_message_caption(self, given: Params) -> dict[str, Any]:
-        content = read_caption(given, self.people)
-        message = self._own(given)
-        if not message.is_media:
-            refuse("there is no caption in the message to edit")
-        return self._edit(message, given, **content)
-
-    def _edit_message_reply_markup(self, given: Params) -> dict[str, Any]:
-        return self._edit(self._own(given), given)
-
-    def _delete_message(self, given: Params) -> bool:
-        room = self._chat(given)
-        if given.integer("message_id") <= 0:
-            refuse("message identifier is not specified")
-        message = room.messages.get(given.integer("message_id"))
-        if message is None:
-            refuse("message to delete not found")
-        if not message.from_bot and room.person is None:
-            refuse("message can't be deleted")
-        if self._clock() - message.date > DELETABLE_SECONDS:
-            refuse("message can't be deleted for everyone")
-        del room.messages[message.id]
-        self._changed("delete", room.id, message.id)
-        return True
-
-    def _set_message_reaction(self, given: Params) -> bool:
-        room = self._chat(given)
-        message = room.messages.get(given.integer("message_id"))
-        if message is None:
-            refuse("message to react not found")
-        reactions = given.array("reaction", "reactions")
-        if len(reactions) > 1:
-            refuse("REACTIONS_TOO_MANY")
-        chosen = [_emoji(each) for each in reactions]
-        if any(emoji not in _REACTIONS.split() for emoji in chosen):
-            refuse("REACTION_INVALID")
-        message.reactions = chosen
-        self._changed("reaction", room.id, message.id)
-        return True
 
     def _answer_callback_query(self, given: Params) -> bool:
         query = self._queries.get(given.text("callback_query_id"))
@@ -692,7 +445,7 @@ class Telegram:
             False,
         )
         return {
-            **self._chat_wire(self._chat(given)),
+            **self._chats.chat_wire(self._chats.find(given)),
             "accent_color_id": 0,
             "max_reaction_count": 11,
             "accepted_gift_types": gifts,
@@ -723,9 +476,3 @@ _OTHER_POLL = (
     "Conflict: terminated by other getUpdates request; "
     "make sure that only one bot instance is running"
 )
-
-
-def _emoji(reaction: Any) -> str:
-    """The emoji of a reaction, without the selector that makes it colourful."""
-    emoji = reaction.get("emoji") if isinstance(reaction, dict) else None
-    return str(emoji).replace("\ufe0f", "")

@@ -23,19 +23,14 @@ class Updates:
         self._waiting: asyncio.Future[str | None] | None = None
 
     @property
-    def pending(self) -> int:
-        """How many wait."""
-        return len(self._queue)
+    def waiting(self) -> list[dict[str, Any]]:
+        """Those that wait, oldest first."""
+        return self._queue
 
     @property
     def allowed(self) -> list[str]:
         """The kinds that the bot asked for; empty for the usual ones."""
         return sorted(self._allowed or ())
-
-    @property
-    def first(self) -> dict[str, Any] | None:
-        """The one that waits longest."""
-        return self._queue[0] if self._queue else None
 
     def confirm(self, update_id: int) -> None:
         """Forget one that was taken."""

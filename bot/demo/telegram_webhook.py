@@ -58,7 +58,7 @@ class Webhook:
         known: dict[str, Any] = {
             "url": self.url,
             "has_custom_certificate": False,
-            "pending_update_count": self._updates.pending,
+            "pending_update_count": len(self._updates.waiting),
         }
         if self.url:
             known["max_connections"] = self._connections

@@ -127,7 +127,7 @@ async def until(telegram: Telegram, is_so: Callable[[], bool]) -> None:
 
 async def taken(telegram: Telegram) -> None:
     """Wait until nothing waits for the bot any more."""
-    await until(telegram, lambda: not telegram.pending)
+    await until(telegram, lambda: not telegram.waiting)
 
 
 async def test_updates_come_in_order_with_the_secret(telegram: Telegram, hook: Hook) -> None:

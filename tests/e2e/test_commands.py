@@ -321,7 +321,7 @@ async def test_check_finds_out_who_the_owner_is(street: Street) -> None:
         " If that was you, put this line into .env:", ""
     )
     # It only looked: the bot will hear of it as well.
-    assert street.core.pending
+    assert street.core.waiting
 
 
 async def beside(folder: Path, name: str, neighbours: Neighbours, **settings: str) -> Ended:

@@ -80,7 +80,7 @@ def prompt(on: Stage) -> str | None:
 def raw(on: Stage, **changed: Any) -> None:
     """The last update, as a stranger client or another kind of sender would have made it."""
     for name, value in changed.items():
-        on.core._updates[-1]["message"][name] = value
+        on.core.waiting[-1]["message"][name] = value
 
 
 async def test_a_person_arrives_with_name_and_language() -> None:
@@ -277,8 +277,8 @@ async def test_a_tap_on_an_inline_message_only_ends_its_spinner() -> None:
     async with stage(*ROUTES) as on:
         await on.alice.send("/start")
         query = on.core.tap(ALICE, on.alice.message.id, "home")
-        del on.core._updates[-1]["callback_query"]["message"]
-        on.core._updates[-1]["callback_query"]["inline_message_id"] = "x"
+        del on.core.waiting[-1]["callback_query"]["message"]
+        on.core.waiting[-1]["callback_query"]["inline_message_id"] = "x"
 
         await on.settle()
 

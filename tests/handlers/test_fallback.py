@@ -126,7 +126,7 @@ async def test_any_text_leads_home(text: str) -> None:
 async def test_a_service_message_is_not_answered() -> None:
     async with stage() as on:
         on.core.send(ALICE, "x")
-        message = on.core._updates[-1]["message"]
+        message = on.core.waiting[-1]["message"]
         del message["text"]
         message["message_auto_delete_timer_changed"] = {"message_auto_delete_time": 60}
 

@@ -264,7 +264,7 @@ async def test_an_update_that_cannot_be_read_stops_none_that_follow(
     recorder = Recorder()
     async with stage(recorder.route()) as on:
         on.core.send(ALICE, "/say canary")
-        on.core._updates[-1]["message"]["text"] = {"canary": 1}
+        on.core.waiting[-1]["message"]["text"] = {"canary": 1}
         on.core.send(ALICE, "/say hello")
 
         await on.settle()

@@ -9,13 +9,9 @@ from typing import Any, Final, Literal
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.db.session import Database
-from bot.domain.clock import Clock
 from bot.domain.journal import Journal
 from bot.domain.money import Money, plain
-from bot.services.audit import Audit
 from bot.services.journals import Journals
-from bot.services.outbox import Outbox
-from bot.services.stops import Stops
 
 Verdict = Literal["equal", "open", "different"]
 
@@ -47,9 +43,8 @@ class Inside:
 
     async def watch(self) -> None:
         """Look again and again, as soon as the shop has made its books."""
-        database, clock = Database(self._url), Clock()
-        audit = Audit(database, clock, Outbox(database, clock, frozenset()), Stops(clock))
-        journals = Journals(database, audit)
+        database = Database(self._url)
+        journals = Journals(database)
         try:
             while True:
                 seen = await self.look(journals) if self._is_there() else None

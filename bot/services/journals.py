@@ -10,7 +10,7 @@ from bot.domain.customers import Person
 from bot.domain.journal import Journal, Sums, Trail
 from bot.domain.money import Money
 from bot.domain.orders import CustomerId, Move, OrderState
-from bot.services.audit import Audit
+from bot.services.audit import totals_of
 from bot.services.orders import order_of
 from bot.services.wallets import posting
 
@@ -20,15 +20,13 @@ _S = OrderState
 class Journals:
     """Reads the newest entries; writes nothing, and holds no lock between two statements."""
 
-    def __init__(self, database: Database, audit: Audit) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._audit = audit
 
     async def newest(self, *, orders: int, postings: int) -> Journal:
         """So many orders and postings, newest first, and the sums of all books."""
-        # One statement, so that a posting in between is no difference.
-        totals = await self._audit.totals()
         async with self._database.read() as reader:
+            totals = await totals_of(reader)
             found = (
                 await reader.execute(
                     select(OrderRow.__table__, CustomerRow.name, CustomerRow.username)

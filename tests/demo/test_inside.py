@@ -58,4 +58,4 @@ async def test_a_look_that_an_order_fell_into_is_not_shown(
 
 async def look(bench: Bench, made: list[int]) -> object:
     inside = Inside("", is_there=lambda: True, made=lambda: made.pop(0), announce=lambda: None)
-    return await inside.look(Journals(bench.shop.database, bench.shop.audit))
+    return await inside.look(Journals(bench.shop.database))

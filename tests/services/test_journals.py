@@ -14,7 +14,7 @@ S = OrderState
 
 
 def journals(bench: Bench) -> Journals:
-    return Journals(bench.shop.database, bench.shop.audit)
+    return Journals(bench.shop.database)
 
 
 async def test_an_empty_shop_has_an_empty_journal(bench: Bench) -> None:

@@ -96,7 +96,7 @@ class Case:
                 core.send(actor.person, f"/{command} {ALICE.id} 10 because", chat=chat)
             case Picked():
                 core.share_users(actor.person, 1, [ALICE])
-        body = core._updates[-1]["callback_query" if isinstance(route, Tap) else "message"]
+        body = core.waiting[-1]["callback_query" if isinstance(route, Tap) else "message"]
         if isinstance(route, Picked) and chat is not None:
             body["chat"] = GROUP_WIRE
         body["from"]["is_bot"] = actor.is_bot

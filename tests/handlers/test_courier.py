@@ -360,3 +360,60 @@ async def test_the_courier_runs_until_it_is_stopped(post: Post) -> None:
         await post.courier.stop()
 
     assert post.heard(ALICE) == ["hello"]
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 3600, 10**9])
+async def test_any_pause_that_telegram_asks_for_is_bounded_and_delays_nobody_else(
+    post: Post, seconds: int
+) -> None:
+    post.core.faults.append(Fault("sendMessage", ALICE.id, retry_after=seconds))
+    await post.say(ALICE, "late", "later")
+    await post.say(BOB, "soon")
+
+    await post.send_all(4)
+    assert post.heard(BOB) == ["soon"]
+    asked = post.core.count("sendMessage")
+    await post.send_all(3700, every=50)
+
+    assert post.heard(ALICE) == ["late", "later"]
+    assert post.core.count("sendMessage") <= asked + 3
+    assert await post.dead() == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (403, "Forbidden: bot was blocked by the user"),
+        (403, "Forbidden: user is deactivated"),
+        (400, "Bad Request: chat not found"),
+        (400, "Bad Request: PEER_ID_INVALID"),
+        (400, "Bad Request: message is too long"),
+        (400, "Bad Request: BUTTON_DATA_INVALID"),
+        (400, "Bad Request: something that nobody has heard of"),
+        (401, "Unauthorized"),
+        (404, "Not Found"),
+        (409, "Conflict: terminated by other getUpdates request"),
+        (500, "Internal Server Error"),
+        (502, "Bad Gateway"),
+    ],
+)
+async def test_no_refusal_makes_a_loop_loses_a_notice_or_delays_anybody_else(
+    post: Post, status: int, words: str
+) -> None:
+    refusal = Fault("sendMessage", ALICE.id, status, description=words, times=1_000)
+    post.core.faults.append(refusal)
+    await post.say(ALICE, "hello")
+    await post.say(BOB, "soon")
+    before = post.core.count("sendMessage")
+
+    await post.send_all(3)
+    assert post.heard(BOB) == ["soon"]
+    await post.send_all(1800, every=30)
+    # Twelve at most: each pause is twice as long as the one before.
+    assert post.core.count("sendMessage") - before <= 16
+
+    post.core.faults.remove(refusal)
+    await post.alice.send("/start")
+    await post.send_all(LONGEST_PAUSE + 60, every=10)
+    is_told = any("given up" in each.text for each in post.olga.messages)
+    assert (post.heard(ALICE) == ["hello"]) is not (is_told and await post.dead() == 1)

@@ -228,8 +228,7 @@ async def _orders(form: str) -> int:
 def _configure_logs(settings: Any) -> None:
     from bot.logs import configure
 
-    secrets = [settings.bot_token, *settings.gateproxy_tokens, *settings.secret_key]
-    configure(settings.log_format, [secret.get_secret_value() for secret in secrets])
+    configure(settings.log_format, settings.secrets())
 
 
 if __name__ == "__main__":

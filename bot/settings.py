@@ -6,7 +6,7 @@ import re
 import stat
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import (
@@ -261,6 +261,18 @@ class Settings(BaseSettings):
             ),
         )
         return tuple(problem for value, problem in needed if not value)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every value that no log may show: what is declared secret, and a server's password."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        each = [
+            one for value in values for one in (value if isinstance(value, tuple) else [value])
+        ]
+        found = [one.get_secret_value() for one in each if isinstance(one, SecretStr)]
+        parts = _split(self.database_url.get_secret_value())
+        if parts is not None and parts.password:
+            found += [parts.password, unquote(parts.password)]
+        return tuple(dict.fromkeys(filter(None, found)))
 
     def warnings(self) -> tuple[str, ...]:
         """Say what works but is unwise, one line each."""

@@ -467,3 +467,19 @@ def test_settings_are_read_without_the_heavy_libraries() -> None:
     )
 
     assert not {"aiogram", "aiohttp", "httpx", "sqlalchemy"} & set(seen.split())
+
+
+def test_every_secret_is_named_to_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "BOT_TOKEN": "123456:" + "A" * 35,
+        "GATEPROXY_TOKENS": "gpk_one,gpk_two",
+        "SECRET_KEY": "A" * 43,
+        "DATABASE_URL": "postgresql://shop:hush%2Fhush@db.example/shop",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+    told = Settings.load(None).secrets()
+
+    for secret in (given["BOT_TOKEN"], "gpk_one", "gpk_two", "A" * 43, "hush%2Fhush", "hush/hush"):
+        assert secret in told

@@ -181,6 +181,11 @@ def _blank(backend: str) -> Iterator[str]:
             yield f"sqlite+aiosqlite:///{file}"
 
 
+def _workers(backend: str, asked: Asked) -> int:
+    # One server works for all of them: a second process would only wait there.
+    return 1 if backend == "postgresql" else asked.workers
+
+
 def _backends(found: Done, what: str) -> tuple[str, ...]:
     if POSTGRES:
         return ("sqlite", "postgresql")
@@ -224,7 +229,8 @@ def cancellations(asked: Asked) -> Done:
     each = -(-asked.count // len(backends))
     for backend in backends:
         jobs = [(asked.first + at, min(50, each - at)) for at in range(0, each, 50)]
-        _add(found, _side_by_side(partial(_cut, backend, asked.until), jobs, asked.workers))
+        workers = _workers(backend, asked)
+        _add(found, _side_by_side(partial(_cut, backend, asked.until), jobs, workers))
     found.done = min(found.done, asked.count)
     return found
 
@@ -256,7 +262,8 @@ def drains(asked: Asked) -> Done:
     done = []
     for backend in _backends(found, "drains"):
         before = found.done
-        _add(found, _side_by_side(partial(_drain, backend, asked.until), seeds, asked.workers))
+        workers = _workers(backend, asked)
+        _add(found, _side_by_side(partial(_drain, backend, asked.until), seeds, workers))
         done.append(found.done - before)
         found.seen[f"on {backend}"] = done[-1]
     found.done = min(done)

@@ -276,9 +276,7 @@ class Crowd:
             return
         choices = ["given back", "handed over", "kept waiting", "bound", "decided by two"]
         if found[0].upstream_order_id is None:
-            choices += ["kept waiting"] * 2
-        if found[1]:
-            choices += ["bound"] * 3
+            choices += ["kept waiting"] * 3
         act = chance.choice(choices)
         if act == "bound" and not found[1]:
             act = "given back"

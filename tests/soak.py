@@ -182,7 +182,7 @@ def _blank(backend: str) -> Iterator[str]:
 
 
 def _workers(backend: str, asked: Asked) -> int:
-    # One server works for all of them: a second process would only wait there.
+    # Two processes that make databases on one server at once did not come to an end.
     return 1 if backend == "postgresql" else asked.workers
 
 

@@ -72,10 +72,14 @@ def test_every_tap_sent_twice_buys_once(visit: Open, demo: Demo) -> None:
     alice.send("/browse")
     alice.tap("9Proxy")
     alice.tap("1 GB")
+    alice.sees("Buy")
+    taps: list[str] = []
+    screen.page.on("request", lambda made: taps.append(made.url))
 
     alice.tap("Buy")
 
     alice.sees("9proxy.example")
+    assert len([url for url in taps if url.endswith("/sim/tap")]) == 2
     screen.sees_that_all_is_well()
     assert demo.made == made + 1
 

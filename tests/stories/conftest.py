@@ -43,8 +43,8 @@ _ANSWERS = [
     Response.__class_getitem__(cast(Any, method.__returning__))
     for method in (GetUpdates, SendMessage, EditMessageText, AnswerCallbackQuery)
 ]
-_HARMLESS = ("not modified", "message to edit not found", "chat not found", "blocked by the user",
-             "can't initiate conversation")  # fmt: skip
+_HARMLESS = ("not modified", "message to edit not found", "no text in the message to edit",
+             "chat not found", "blocked by the user", "can't initiate conversation")  # fmt: skip
 _NOT_FOR_CUSTOMERS = re.compile(
     r"GateProxy|(?i:upstream)|\bNone\b|Traceback|gpk_live|order_processing|provider_error"
     r"|insufficient_balance|unauthorized|invalid_plan|invalid_json|provider_not_found"

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from bot.db.models import Base, CustomerRow
 from bot.demo.telegram import Person
+from bot.domain.formats import FileKind, Format
 from bot.domain.orders import Credentials, CustomerId, OrderId, OrderState
 from bot.handlers import ROUTES
 from bot.handlers.routes import Picked, Role, Route, Said, Tap, Typed
@@ -178,7 +179,8 @@ async def case(
         {
             "order": (1, 2, 3), "plan": (plan,), "micros": (price,), "intent": ("ab" * 8,),
             "customer": (ALICE.id,), "request": (1, 2), "code": ("ru",), "part": (0,),
-            "page": (0,), "before": (0,),
+            "page": (0,), "before": (0,), "format": tuple(Format), "kind": tuple(FileKind),
+            "country": ("de",), "minutes": (10,), "lines": (1,),
         },
     )  # fmt: skip
 

@@ -33,6 +33,8 @@ BUY = {"en": "Buy", "ru": "Купить"}
 FOR_CUSTOMERS = (
     "screens/shop.py",
     "screens/orders.py",
+    "screens/listing.py",
+    "screens/usage.py",
     "screens/delivery.py",
     "screens/tastes.py",
     "screens/wallet.py",

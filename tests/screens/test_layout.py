@@ -21,7 +21,7 @@ from bot.domain.tastes import ANY, GRAMMARS, MOST_MADE, Taste, grammar_of
 from bot.domain.usage import AskBot, Measured, OrderUsage, Traffic, Unknowable, Unreachable
 from bot.domain.wallets import Balance, Posting, PostingKind, Statement
 from bot.i18n import LANGUAGES, LOCALES, Texts, texts
-from bot.screens import delivery, orders, problems, shop, tastes, wallet
+from bot.screens import delivery, orders, problems, shop, tastes, usage, wallet
 from bot.screens.base import MOST_COPIED, MOST_LABEL, PAGE, Button, Copy, Link, Screen
 from tests.screens import (
     ANNA,
@@ -49,7 +49,7 @@ from tests.screens import (
 )
 from tests.screens.test_problems import EVERY
 
-SCREENS: tuple[ModuleType, ...] = (shop, orders, delivery, tastes, wallet, problems)
+SCREENS: tuple[ModuleType, ...] = (shop, orders, delivery, tastes, usage, wallet, problems)
 MOST_UNITS = 4096
 MOST_CAPTION = 1024
 MOST_PAYLOAD = 63
@@ -129,7 +129,7 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
     for page in pages:
         for before in (0, 2**53):
             yield orders.my_orders, orders.my_orders(t, page, before)
-            yield orders.usage_menu, orders.usage_menu(t, page, before)
+            yield usage.usage_menu, usage.usage_menu(t, page, before)
     socks = replace(PROXY, protocol="SOCKS5")
     baskets = (CREDENTIALS, Credentials((socks,) * 10), Credentials((socks,) * 1000),
                Credentials((WIDE,)), Credentials((WIDE,) * 3))  # fmt: skip
@@ -172,23 +172,23 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
                 tastes.countries,
                 tastes.countries(t, WORST_ORDER, 1440, number, is_refused=is_refused),
             )
-    yield orders.checking, orders.checking(t, ShowOrder(order=2**53))
+    yield usage.checking, usage.checking(t, ShowOrder(order=2**53))
     for seen in (
         *(READING, ODD_READING, AskBot(CHECKER), Unknowable()),
         *(Unreachable(None), Unreachable(ODD_READING)),
     ):
         for one in (ORDER, CODE_ORDER, WORST_ORDER):
-            yield orders.usage, orders.usage(t, OrderUsage(one, seen, again_in=20))
+            yield usage.usage, usage.usage(t, OrderUsage(one, seen, again_in=20))
         for provider in (NODEMAVEN, CD_KEY, WORST):
             yield (
-                orders.username_usage,
-                orders.username_usage(t, provider, "u" * 5000, seen),
+                usage.username_usage,
+                usage.username_usage(t, provider, "u" * 5000, seen),
             )
-            yield orders.username_usage, orders.username_usage(t, provider, "", seen)
+            yield usage.username_usage, usage.username_usage(t, provider, "", seen)
     for providers in ((), (NODEMAVEN, PROXYSELLER, CD_KEY, STAT), (WORST,) * 30):
-        yield orders.usage_providers, orders.usage_providers(t, providers, 2)
+        yield usage.usage_providers, usage.usage_providers(t, providers, 2)
     for is_refused in (False, True):
-        yield orders.type_username, orders.type_username(t, WORST, is_refused=is_refused)
+        yield usage.type_username, usage.type_username(t, WORST, is_refused=is_refused)
 
     for error in EVERY:
         yield problems.problem, problems.problem(t, error)

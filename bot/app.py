@@ -27,6 +27,7 @@ from bot.domain.notices import Trouble
 from bot.domain.orders import CustomerId
 from bot.every import every
 from bot.jobs import Jobs
+from bot.services.alerts import Alerts
 from bot.services.audit import Audit
 from bot.services.backups import Backups
 from bot.services.catalog import Catalog
@@ -54,6 +55,7 @@ from bot.services.stops import Stops
 from bot.services.support import Support
 from bot.services.usage import Usages
 from bot.services.wallets import Wallets
+from bot.services.watch import Watch
 from bot.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class Shop:
     orders: Orders
     formats: Formats
     usages: Usages
+    alerts: Alerts
     support: Support
     desk: ShopDesk
     audit: Audit
@@ -111,7 +114,7 @@ class Shop:
         """What handlers may ask for, by name."""
         names = (
             "customers", "catalog", "markup", "wallets", "requests",
-            "orders", "formats", "usages", "support", "desk",
+            "orders", "formats", "usages", "alerts", "support", "desk",
         )  # fmt: skip
         named = {name: getattr(self, name) for name in names}
         return named | {"clock": self.clock, "shop_info": info}
@@ -178,9 +181,12 @@ async def build(
             to_owners=settings.backup_to_owners,
         )  # fmt: skip
         abandoned = Abandoned(database, clock, lanes, orders, outbox)
+        alerts = Alerts(database, clock, catalog, outbox)
+        usages = Usages(database, clock, catalog, lanes, alerts)
         jobs = Jobs(
             clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
             orders=orders, abandoned=abandoned, audit=audit, outbox=outbox,
+            watch=Watch(database, clock, lanes, usages, outbox),
             heartbeat=data_folder(database) / "heartbeat",
         )  # fmt: skip
         await catalog.load()
@@ -196,7 +202,8 @@ async def build(
             requests=requests,
             orders=orders,
             formats=Formats(database),
-            usages=Usages(database, clock, catalog, lanes),
+            usages=usages,
+            alerts=alerts,
             support=Support(database, customers, outbox),
             desk=ShopDesk(database, clock, catalog, lanes, stops, audit, backups),
             audit=audit,

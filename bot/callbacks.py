@@ -186,6 +186,19 @@ class CheckUsage(CallbackData, prefix="usage"):
     order: Number
 
 
+class ChooseAlert(CallbackData, prefix="ualert"):
+    """Choose when to be told that the traffic of my order runs out."""
+
+    order: Number
+
+
+class SetAlert(CallbackData, prefix="ualset"):
+    """Tell me at this percentage of my order's traffic; 0 is never."""
+
+    order: Number
+    percent: Number
+
+
 class UsageProviders(CallbackData, prefix="uprov"):
     """Pick the provider of a username to type."""
 

@@ -23,6 +23,7 @@ from bot.services.lanes import Lanes
 from bot.services.leases import LASTS, Lease
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox
+from bot.services.watch import WATCH_SECONDS, Watch
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -61,6 +62,7 @@ class Jobs:
         abandoned: Abandoned,
         audit: Audit,
         outbox: Outbox,
+        watch: Watch,
         heartbeat: Path,
     ) -> None:
         self._clock = clock
@@ -73,6 +75,7 @@ class Jobs:
         self._abandoned = abandoned
         self._audit = audit
         self._outbox = outbox
+        self.watch = watch
         self._heartbeat = heartbeat
         self._audited_at: float | None = None
         self.polled_at: Callable[[], float | None] | None = None
@@ -88,6 +91,7 @@ class Jobs:
             Job("slow orders", 2, self._orders.tell_slow),
             Job("orders under review", 600, self._orders.remind),
             Job("orders without a lane", 30, self._abandoned.step),
+            Job("usage alerts", WATCH_SECONDS, self.watch.step),
             Job("audit", AUDIT_SECONDS, self.audit),
             Job("backup", 600, self._backups.keep_up),
             Job("room on the disk", 60, self.look_at_disk),

@@ -70,6 +70,8 @@ WIRE = {
     "wrong": "order",
     "usages": "before",
     "usage": "order",
+    "ualert": "order",
+    "ualset": "order percent",
     "uprov": "page",
     "uname": "provider",
     "wallet": "before",

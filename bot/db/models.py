@@ -509,6 +509,29 @@ class UsageReadingRow(Base):
     at: Mapped[datetime]
 
 
+class UsageAlertRow(Base):
+    """A customer wants to be told once so much of an order's traffic is used."""
+
+    __tablename__ = "usage_alerts"
+    __table_args__ = (
+        CheckConstraint("percent > 0 AND percent < 100", name="percent"),
+        # The oldest that is due on one lane, however many orders there are.
+        Index("ix_usage_alerts_due", "lane_id", "next_at"),
+        _STRICT,
+    )
+
+    order_id: Mapped[int] = mapped_column(
+        ForeignKey("orders.id"), primary_key=True, autoincrement=False
+    )
+    lane_id: Mapped[int] = mapped_column(ForeignKey("lanes.id"))
+    percent: Mapped[int]
+    told_at: Mapped[datetime | None]
+    """When the crossing was told; None again once less is used, as after a refill."""
+    next_at: Mapped[datetime]
+    refusals: Mapped[int] = mapped_column(server_default="0")
+    """How often in a row the upstream told nothing about this order."""
+
+
 class LeaseRow(Base):
     """Which process works; the compare-and-set, not this row, protects the money."""
 

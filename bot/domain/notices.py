@@ -69,6 +69,23 @@ class OrderRefunded:
 
 
 @dataclass(frozen=True, slots=True)
+class UsageAlerted:
+    """To a customer: so much of an order's traffic is used, as they wanted to be told."""
+
+    order: OrderId
+    percent: int
+    kind: Literal["usage_alerted"] = "usage_alerted"
+
+
+@dataclass(frozen=True, slots=True)
+class UsageUnwatched:
+    """To a customer: the provider tells nothing about an order, so its alert has ended."""
+
+    order: OrderId
+    kind: Literal["usage_unwatched"] = "usage_unwatched"
+
+
+@dataclass(frozen=True, slots=True)
 class WalletChanged:
     """To a customer: an owner topped up or debited the wallet."""
 
@@ -197,6 +214,8 @@ Notice = (
     | OrderInReview
     | OrderReleased
     | OrderRefunded
+    | UsageAlerted
+    | UsageUnwatched
     | WalletChanged
     | OwnerReplied
     | CustomerAsks

@@ -38,6 +38,8 @@ from bot.domain.notices import (
     Sold,
     StrayFound,
     Trouble,
+    UsageAlerted,
+    UsageUnwatched,
     WalletChanged,
     WalletMoved,
 )
@@ -49,6 +51,7 @@ from bot.i18n import Texts, texts
 from bot.screens import delivery as delivery_screens
 from bot.screens import notices
 from bot.screens import orders as order_screens
+from bot.screens import usage as usage_screens
 from bot.screens.base import Screen
 from bot.screens.welcome import welcome
 from bot.services.catalog import Catalog
@@ -269,6 +272,12 @@ class Courier:
                 return notices.order_released(t, notice, order_, _intent(owed))
             case OrderRefunded() as notice:
                 return notices.order_refunded(t, notice, await self._orders.find(notice.order))
+            case UsageAlerted(order=number, percent=percent):
+                watched = await self._orders.find(number)
+                readings = await self._usages.readings(number)
+                return usage_screens.alerted(t, watched, percent, readings)
+            case UsageUnwatched(order=number):
+                return usage_screens.unwatched(t, await self._orders.find(number))
             case WalletChanged() as notice:
                 return notices.wallet_changed(t, notice, self._offer(notice.wanted_plan))
             case OwnerReplied() as notice:

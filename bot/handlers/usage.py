@@ -6,7 +6,15 @@ import re
 
 from aiogram.types import TelegramObject
 
-from bot.callbacks import CheckUsage, ShowOrder, TypeUsername, UsageMenu, UsageProviders
+from bot.callbacks import (
+    CheckUsage,
+    ChooseAlert,
+    SetAlert,
+    ShowOrder,
+    TypeUsername,
+    UsageMenu,
+    UsageProviders,
+)
 from bot.domain.catalog import ProviderId, UsageByApi, UsageByBot, UsageUnknown
 from bot.domain.customers import Customer
 from bot.domain.orders import OrderId
@@ -15,6 +23,7 @@ from bot.handlers.routes import Route, said, tap, typed
 from bot.i18n import Texts
 from bot.screens import usage as screens
 from bot.screens.base import Later, Screen
+from bot.services.alerts import Alerts
 from bot.services.catalog import Catalog
 from bot.services.orders import Orders
 from bot.services.usage import Usages
@@ -51,6 +60,19 @@ async def check_usage(
         return screens.usage(t, await usages.of_order(customer.id, order.id))
 
     return Later(screens.checking(t, ShowOrder(order=order.id)), ask)
+
+
+async def choose_alert(
+    _: TelegramObject, callback_data: ChooseAlert, t: Texts, customer: Customer, alerts: Alerts
+) -> Screen:
+    return screens.alert(t, await alerts.choice(customer.id, OrderId(callback_data.order)))
+
+
+async def set_alert(
+    _: TelegramObject, callback_data: SetAlert, t: Texts, customer: Customer, alerts: Alerts
+) -> Screen:
+    order = OrderId(callback_data.order)
+    return screens.alert(t, await alerts.choose(customer.id, order, callback_data.percent))
 
 
 async def usage_providers(
@@ -97,6 +119,8 @@ ROUTES: tuple[Route, ...] = (
     said("usage", say_usage),
     tap(UsageMenu, usage_menu),
     tap(CheckUsage, check_usage),
+    tap(ChooseAlert, choose_alert),
+    tap(SetAlert, set_alert),
     tap(UsageProviders, usage_providers),
     tap(TypeUsername, type_username),
     typed(TypeUsername, typed_username),

@@ -1017,6 +1017,8 @@ def _told(t: Texts, kind: str) -> Text:
             return t("“not charged”")
         case "order_refunded":
             return t("“refunded”")
+        case "usage_alerted" | "usage_unwatched":
+            return t("usage alert")
         case "customer_complains":
             return t("complaint")
         case "order_needs_person":

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from aiogram.filters.callback_data import CallbackData
 
 from bot.callbacks import (
     CheckUsage,
+    ChooseAlert,
     Home,
+    MyOrders,
+    SetAlert,
     ShowCode,
     ShowOrder,
+    ShowPlan,
     TypeUsername,
     UsageMenu,
     UsageProviders,
 )
 from bot.domain.catalog import Provider, UsageByApi, UsageByBot, UsageUnknown
-from bot.domain.orders import OrderPage, OrderState
+from bot.domain.orders import Order, OrderPage, OrderState
 from bot.domain.usage import (
+    ALERTS,
+    LONGEST,
+    AlertChoice,
     AskBot,
     Measured,
     OrderUsage,
+    Pace,
     Traffic,
     Unknowable,
     Unreachable,
     UsageSeen,
+    history,
+    pace,
 )
 from bot.i18n import Code, Joined, Text, Texts, Value, lines, paragraphs
 from bot.screens.base import (
@@ -77,7 +88,11 @@ def usage(t: Texts, reading: OrderUsage) -> Screen:
         case AskBot(url):
             rows.append((Link(t("🤖 Open the checker bot"), url),))
         case Measured() | Unreachable():
-            rows.append((Button(t("🔄 Refresh"), CheckUsage(order=shown.id)),))
+            refresh = Button(t("🔄 Refresh"), CheckUsage(order=shown.id))
+            if _can_be_watched(reading):
+                rows.append((refresh, _alert_button(t, shown, reading.alert)))
+            else:
+                rows.append((refresh,))
         case Unknowable() if shown.is_code:
             rows.append((Button(t("🔑 Show the code"), ShowCode(order=shown.id)),))
         case Unknowable():
@@ -86,10 +101,90 @@ def usage(t: Texts, reading: OrderUsage) -> Screen:
         paragraphs(
             lines(t("<b>Usage of order #{order}</b>", order=shown.id), what(t, shown)),
             _seen(t, shown.provider_name, reading.seen, is_code=shown.is_code),
+            _course(t, shown, reading.readings),
             redeem_steps(t) if shown.is_code and _is_unknowable(reading.seen) else None,
             _pause(t, reading),
         ),
         (*rows, ways_out(t, ShowOrder(order=shown.id))),
+    )
+
+
+def alert(t: Texts, choice: AlertChoice) -> Screen:
+    """Choose at which percentage of an order's traffic to be told."""
+    order = choice.order
+    buttons = [
+        Button(
+            t("🔔 {percent} %", percent=percent)
+            if percent == choice.percent
+            else t("{percent} %", percent=percent),
+            SetAlert(order=order.id, percent=percent),
+        )
+        for percent in ALERTS
+    ]
+    off = Button(t("🔕 No alert"), SetAlert(order=order.id, percent=0))
+    return Screen(
+        paragraphs(
+            lines(t("<b>Alert for order #{order}</b>", order=order.id), what(t, order)),
+            t(
+                "You get a message as soon as {percent} % is seen to be used.",
+                percent=choice.percent,
+            )
+            if choice.percent
+            else t("No alert is set. At how much used traffic do you want a message?"),
+            t(
+                "The provider is asked every two hours, and more often as it gets near. "
+                "Fast use may be told late."
+            ),
+        ),
+        (
+            *(tuple(buttons[at : at + 2]) for at in range(0, len(buttons), 2)),
+            *(((off,),) if choice.percent else ()),
+            ways_out(t, CheckUsage(order=order.id)),
+        ),
+    )
+
+
+def alerted(t: Texts, order: Order, percent: int, readings: Sequence[Measured]) -> Screen:
+    """So much of an order is used, as the customer wanted to be told; a message that stays."""
+    return Screen(
+        paragraphs(
+            lines(
+                t(
+                    "<b>More than {percent} % of order #{order} is used.</b>",
+                    percent=percent,
+                    order=order.id,
+                ),
+                what(t, order),
+            ),
+            _measured(t, readings[0]) if readings else None,
+            _course(t, order, readings),
+        ),
+        (
+            (
+                Button(t("📊 Check usage"), CheckUsage(order=order.id)),
+                _alert_button(t, order, None),
+            ),
+            (Button(t("🔁 Same again"), ShowPlan(plan=order.plan, again=False)),),
+            (Button(t("🧾 My orders"), MyOrders(before=0)), Button(t("🏠 Home"), Home())),
+        ),
+        kept=True,
+    )
+
+
+def unwatched(t: Texts, order: Order) -> Screen:
+    """An alert that can never be told has ended; a message that stays."""
+    return Screen(
+        paragraphs(
+            lines(
+                t("<b>The alert for order #{order} has ended.</b>", order=order.id), what(t, order)
+            ),
+            t("The provider has told nothing about its traffic for days."),
+        ),
+        (
+            (Button(t("📊 Check usage"), CheckUsage(order=order.id)),),
+            (Button(t("🧾 My orders"), MyOrders(before=0)), Button(t("🏠 Home"), Home())),
+        ),
+        kept=True,
     )
 
 
@@ -239,3 +334,69 @@ def _pause(t: Texts, reading: OrderUsage) -> Text | None:
 
 def _is_unknowable(seen: UsageSeen) -> bool:
     return isinstance(seen, Unknowable)
+
+
+def _can_be_watched(reading: OrderUsage) -> bool:
+    """Whether an alert could ever be told: not where the figures tell no share."""
+    is_told = bool(reading.readings) and reading.readings[0].traffic.used_share is not None
+    return reading.order.state is OrderState.DELIVERED and (is_told or reading.alert is not None)
+
+
+def _alert_button(t: Texts, order: Order, percent: int | None) -> Button:
+    does = ChooseAlert(order=order.id)
+    return Button(t("🔔 At {percent} %", percent=percent) if percent else t("🔔 Alert"), does)
+
+
+def _course(t: Texts, order: Order, readings: Sequence[Measured]) -> Joined | None:
+    """How it came to this, and how long the rest lasts; None before there is anything to tell."""
+    if not readings or order.state is not OrderState.DELIVERED:
+        return None
+    going = pace(readings, order.moved_at)
+    older = history(readings)[1:]
+    return paragraphs(
+        None
+        if going is None
+        else lines(
+            t("Pace: about {amount} a day", amount=_size(going.bytes_a_day)),
+            _lasts(t, going, readings[0].traffic),
+            t("The figures are the provider's; bar and pace are our reading of them."),
+        ),
+        lines(t("Before:"), *(_line(t, one) for one in older)) if older else None,
+    )
+
+
+def _line(t: Texts, one: Measured) -> Text:
+    share = one.traffic.used_share
+    used = short(one.traffic.used or "–", MOST_FIGURE)
+    if share is None:
+        return t("{at}: {used}", at=one.at, used=used)
+    return t("{at}: {used}, {percent} %", at=one.at, used=used, percent=int(share * 100 + 0.5))
+
+
+def _lasts(t: Texts, going: Pace, traffic: Traffic) -> Text:
+    hours = going.left_in // timedelta(hours=1)
+    days = (going.left_in + timedelta(hours=12)) // timedelta(days=1)
+    if traffic.is_past(100):
+        return t("Nothing is left.")
+    if going.left_in >= LONGEST:
+        return t("More than a year left at this pace")
+    if hours < 1:
+        return t("Less than an hour left at this pace")
+    if hours < 48:
+        return t.n(
+            "About {n} hour left at this pace", "About {n} hours left at this pace", n=hours
+        )
+    return t.n("About {n} day left at this pace", "About {n} days left at this pace", n=days)
+
+
+def _size(amount: int) -> str:
+    """Bytes as the upstreams write them, in the largest unit that leaves a whole number."""
+    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "KB")):
+        if amount >= 1 << 10 * power:
+            tenths = amount * 10 >> 10 * power
+            return (
+                f"{tenths // 10}.{tenths % 10} {unit}"
+                if tenths < 100
+                else f"{tenths // 10} {unit}"
+            )
+    return f"{amount} B"

@@ -22,10 +22,13 @@ from bot.domain.usage import (
     Unreachable,
     UsageSeen,
 )
+from bot.services.alerts import Alerts
 from bot.services.catalog import Catalog
 from bot.services.lanes import Lanes
 from bot.services.orders import order_of
 
+KEPT = 30
+"""Readings that history and pace look at."""
 PAUSE = timedelta(seconds=20)
 """Between two questions about the same order, or by the same customer about usernames."""
 MOST_REMEMBERED = 10_000
@@ -35,11 +38,14 @@ LONGEST_USERNAME = 200
 class Usages:
     """Readings of traffic: asked of the upstream at most once per pause, and kept."""
 
-    def __init__(self, database: Database, clock: Clock, catalog: Catalog, lanes: Lanes) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, catalog: Catalog, lanes: Lanes, alerts: Alerts
+    ) -> None:
         self._database = database
         self._clock = clock
         self._catalog = catalog
         self._lanes = lanes
+        self._alerts = alerts
         self._asked: OrderedDict[CustomerId, datetime] = OrderedDict()
 
     def known(self, order: Order) -> UsageSeen | None:
@@ -75,10 +81,12 @@ class Usages:
         known = self.known(mine)
         if known is not None:
             return OrderUsage(mine, known, 0)
-        last = await self.last(order)
+        readings = await self.readings(order)
+        alert = await self._alerts.percent(order)
+        last = readings[0] if readings else None
         again_in = 0 if last is None else self._again_in(last.at)
         if last is not None and again_in > 0:
-            return OrderUsage(mine, last, again_in)
+            return OrderUsage(mine, last, again_in, readings, alert)
         lane = self._lanes.get(LaneId(row.lane_id))
         if lane is None or lane.upstream.usage is None or row.upstream_order_id is None:
             return OrderUsage(mine, Unreachable(last), 0)
@@ -88,8 +96,9 @@ class Usages:
             return OrderUsage(mine, Unknowable(), 0)
         except UpstreamError:
             return OrderUsage(mine, Unreachable(last), 0)
-        measured = await self._keep(order, traffic)
-        return OrderUsage(mine, measured, self._again_in(measured.at))
+        measured = await self.keep(order, traffic)
+        readings = (measured, *readings)
+        return OrderUsage(mine, measured, self._again_in(measured.at), readings, alert)
 
     async def of_username(
         self, customer: CustomerId, provider: ProviderId, username: str
@@ -129,21 +138,24 @@ class Usages:
 
     async def last(self, order: OrderId) -> Measured | None:
         """The last reading of an order."""
-        async with self._database.read() as reader:
-            row = (
-                await reader.execute(
-                    select(UsageReadingRow.__table__)
-                    .where(UsageReadingRow.order_id == order)
-                    .order_by(UsageReadingRow.id.desc())
-                    .limit(1)
-                )
-            ).one_or_none()
-        return (
-            None if row is None else Measured(Traffic(row.used, row.remaining, row.total), row.at)
-        )
+        readings = await self.readings(order, most=1)
+        return readings[0] if readings else None
 
-    async def _keep(self, order: OrderId, traffic: Traffic) -> Measured:
-        now = self._clock.now()
+    async def readings(self, order: OrderId, most: int = KEPT) -> tuple[Measured, ...]:
+        """The newest readings of an order, newest first."""
+        async with self._database.read() as reader:
+            found = await reader.execute(
+                select(UsageReadingRow.__table__)
+                .where(UsageReadingRow.order_id == order)
+                .order_by(UsageReadingRow.id.desc())
+                .limit(most)
+            )
+            rows = found.all()
+        return tuple(Measured(Traffic(row.used, row.remaining, row.total), row.at) for row in rows)
+
+    async def keep(self, order: OrderId, traffic: Traffic) -> Measured:
+        """Keep a reading, in the upstream's own words."""
+        measured = Measured(traffic, self._clock.now())
         async with self._database.write() as tx:
             await tx.execute(
                 insert(UsageReadingRow).values(
@@ -151,10 +163,11 @@ class Usages:
                     used=traffic.used,
                     remaining=traffic.remaining,
                     total=traffic.total,
-                    at=now,
+                    at=measured.at,
                 )
             )
-        return Measured(traffic, now)
+            await self._alerts.decide(tx, order, measured)
+        return measured
 
     def _again_in(self, asked: datetime) -> int:
         left = PAUSE - (self._clock.now() - asked)

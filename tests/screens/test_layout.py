@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from types import ModuleType
 from typing import get_type_hints
 
@@ -18,7 +19,15 @@ from bot.domain.formats import FileKind, Format, Formatting
 from bot.domain.money import usd
 from bot.domain.orders import Credentials, Line, OrderPage, OrderState, Proxy, RedeemCode
 from bot.domain.tastes import ANY, GRAMMARS, MOST_MADE, Taste, grammar_of
-from bot.domain.usage import AskBot, Measured, OrderUsage, Traffic, Unknowable, Unreachable
+from bot.domain.usage import (
+    AlertChoice,
+    AskBot,
+    Measured,
+    OrderUsage,
+    Traffic,
+    Unknowable,
+    Unreachable,
+)
 from bot.domain.wallets import Balance, Posting, PostingKind, Statement
 from bot.i18n import LANGUAGES, LOCALES, Texts, texts
 from bot.screens import delivery, orders, problems, shop, tastes, usage, wallet
@@ -63,6 +72,10 @@ FORBIDDEN = re.compile(
 BACK = ShowProvider(provider=2**53, page=2**53)
 INTENT = "c0ffee00c0ffee00"
 READING = Measured(Traffic("620 MB", "380 MB", "1000 MB"), NOON)
+READINGS = tuple(
+    Measured(Traffic(f"{700 - 100 * n} MB", None, "1000 MB"), NOON + timedelta(hours=12 - n))
+    for n in range(8)
+)
 ODD_READING = Measured(Traffic(HOSTILE * 40, HOSTILE * 40, HOSTILE * 40), NOON)
 WIDE = Proxy("h" * 253, 65535, "&" * 1000, "<" * 500)
 POSTINGS = tuple(
@@ -179,12 +192,20 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
     ):
         for one in (ORDER, CODE_ORDER, WORST_ORDER):
             yield usage.usage, usage.usage(t, OrderUsage(one, seen, again_in=20))
+            for readings in (READINGS, (ODD_READING, READING) * 30):
+                yield usage.usage, usage.usage(t, OrderUsage(one, seen, 20, readings, 90))
         for provider in (NODEMAVEN, CD_KEY, WORST):
             yield (
                 usage.username_usage,
                 usage.username_usage(t, provider, "u" * 5000, seen),
             )
             yield usage.username_usage, usage.username_usage(t, provider, "", seen)
+    for one in (ORDER, WORST_ORDER):
+        for percent in (None, 75):
+            yield usage.alert, usage.alert(t, AlertChoice(one, percent))
+        yield usage.unwatched, usage.unwatched(t, one)
+        for readings in ((), READINGS, (ODD_READING,)):
+            yield usage.alerted, usage.alerted(t, one, 75, readings)
     for providers in ((), (NODEMAVEN, PROXYSELLER, CD_KEY, STAT), (WORST,) * 30):
         yield usage.usage_providers, usage.usage_providers(t, providers, 2)
     for is_refused in (False, True):

@@ -51,6 +51,8 @@ from bot.domain.notices import (
     Sold,
     StrayFound,
     Trouble,
+    UsageAlerted,
+    UsageUnwatched,
     WalletChanged,
     WalletMoved,
 )
@@ -90,6 +92,8 @@ def samples(words: str) -> dict[type, Notice]:
         OrderInReview(ORDER.id),
         OrderReleased(ORDER.id, usd("4.20")),
         OrderRefunded(ORDER.id, words),
+        UsageAlerted(ORDER.id, 90),
+        UsageUnwatched(ORDER.id),
         WalletChanged(usd("10"), usd("13"), False, words, GIG.id),
         OwnerReplied(words),
         CustomerAsks(ANN.id, words),
@@ -108,9 +112,9 @@ def samples(words: str) -> dict[type, Notice]:
 
 
 def draw(t: Texts, notice: Notice, order: Order, person: Person, words: str) -> Screen | None:
-    """A notice as the courier would have it drawn; None for the two that orders draw."""
+    """A notice as the courier would have it drawn; None for those that orders and usage draw."""
     match notice:
-        case OrderMoved() | OrderDelivered():
+        case OrderMoved() | OrderDelivered() | UsageAlerted() | UsageUnwatched():
             return None
         case OrderInDoubt():
             return notices.order_in_doubt(t, notice, order)

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 
 from bot.callbacks import CheckUsage, TypeUsername
 from bot.domain.orders import (
     OrderPage,
     OrderState,
 )
-from bot.domain.usage import AskBot, Measured, OrderUsage, Traffic, Unknowable, Unreachable
+from bot.domain.usage import (
+    AlertChoice,
+    AskBot,
+    Measured,
+    OrderUsage,
+    Traffic,
+    Unknowable,
+    Unreachable,
+)
 from bot.screens import usage
 from bot.screens.base import Button, Link
 from tests.screens import (
@@ -41,6 +52,56 @@ def test_measured_usage_is_a_bar_with_its_figures() -> None:
         "It can be asked again in 20 seconds."
     )
     assert labels(screen) == [["🔄 Refresh"], ["⬅️ Back", "🏠 Home"]]
+
+
+def at(hours: int, used: str) -> Measured:
+    return Measured(Traffic(used, None, "1000 MB"), NOON + timedelta(hours=hours))
+
+
+def test_a_course_tells_pace_what_is_left_and_what_was_read_before() -> None:
+    readings = (at(24, "400 MB"), at(12, "100 MB"), at(11, "100 MB"))
+    text = usage.usage(EN, OrderUsage(ORDER, readings[0], 0, readings, 75)).body.plain()
+
+    assert text.endswith(
+        "Pace: about 400 MB a day\n"
+        "About 36 hours left at this pace\n"
+        "The figures are the provider's; bar and pace are our reading of them.\n\n"
+        "Before:\n23 Nov 2026, 00:00 UTC: 100 MB, 10 %"
+    )
+
+
+def test_an_alert_can_be_set_where_a_share_is_told_and_only_there() -> None:
+    odd = Measured(Traffic("lots", None, None), NOON)
+    with_share = usage.usage(EN, OrderUsage(ORDER, READING, 0, (READING,)))
+    without = usage.usage(EN, OrderUsage(ORDER, odd, 0, (odd,)))
+    chosen = usage.usage(EN, OrderUsage(ORDER, READING, 0, (READING,), 75))
+
+    assert labels(with_share)[0] == ["🔄 Refresh", "🔔 Alert"]
+    assert labels(without)[0] == ["🔄 Refresh"]
+    assert labels(chosen)[0] == ["🔄 Refresh", "🔔 At 75 %"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "used", "words"),
+    [
+        (24, "1 MB", "More than a year left at this pace"),
+        (24, "100 MB", "About 9 days left at this pace"),
+        (24, "500 MB", "About 24 hours left at this pace"),
+        (24, "990 MB", "Less than an hour left at this pace"),
+        (24, "1000 MB", "Nothing is left."),
+    ],
+)
+def test_what_is_left_is_told_in_the_unit_that_fits(hours: int, used: str, words: str) -> None:
+    text = usage.alerted(EN, ORDER, 50, (at(hours, used),)).body.plain()
+
+    assert f"\n{words}\n" in text
+
+
+def test_an_alert_is_chosen_by_buttons_and_taken_back() -> None:
+    none, some = (usage.alert(EN, AlertChoice(ORDER, percent)) for percent in (None, 75))
+
+    assert labels(none) == [["50 %", "75 %"], ["90 %", "95 %"], ["⬅️ Back", "🏠 Home"]]
+    assert labels(some)[:3] == [["50 %", "🔔 75 %"], ["90 %", "95 %"], ["🔕 No alert"]]
 
 
 def test_figures_that_are_no_sizes_are_shown_without_a_bar() -> None:

@@ -50,6 +50,7 @@ from bot.services.restores import (
     swap,
 )
 from bot.services.rotation import Rotated, keys_in_use, rotate
+from bot.services.search import Search
 from bot.services.shop import ShopDesk
 from bot.services.stops import Stops
 from bot.services.support import Support
@@ -99,6 +100,7 @@ class Shop:
     formats: Formats
     usages: Usages
     alerts: Alerts
+    search: Search
     support: Support
     desk: ShopDesk
     audit: Audit
@@ -114,7 +116,7 @@ class Shop:
         """What handlers may ask for, by name."""
         names = (
             "customers", "catalog", "markup", "wallets", "requests",
-            "orders", "formats", "usages", "alerts", "support", "desk",
+            "orders", "formats", "usages", "alerts", "search", "support", "desk",
         )  # fmt: skip
         named = {name: getattr(self, name) for name in names}
         return named | {"clock": self.clock, "shop_info": info}
@@ -183,10 +185,11 @@ async def build(
         abandoned = Abandoned(database, clock, lanes, orders, outbox)
         alerts = Alerts(database, clock, catalog, outbox)
         usages = Usages(database, clock, catalog, lanes, alerts)
+        search = Search(database, vault, catalog, customers, orders)
         jobs = Jobs(
             clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
             orders=orders, abandoned=abandoned, audit=audit, outbox=outbox,
-            watch=Watch(database, clock, lanes, usages, outbox),
+            watch=Watch(database, clock, lanes, usages, outbox), search=search,
             heartbeat=data_folder(database) / "heartbeat",
         )  # fmt: skip
         await catalog.load()
@@ -204,6 +207,7 @@ async def build(
             formats=Formats(database),
             usages=usages,
             alerts=alerts,
+            search=search,
             support=Support(database, customers, outbox),
             desk=ShopDesk(database, clock, catalog, lanes, stops, audit, backups),
             audit=audit,

@@ -174,6 +174,18 @@ class Complain(CallbackData, prefix="wrong"):
     order: Number
 
 
+class FindOrder(CallbackData, prefix="find"):
+    """The next typed text is what an order is looked for by."""
+
+
+class Found(CallbackData, prefix="found"):
+    """Found orders older than `before`: `by` a kind of search, and its value, never its words."""
+
+    by: str
+    value: str  # a number, or a keyed hash of 22 letters
+    before: Number
+
+
 class UsageMenu(CallbackData, prefix="usages"):
     """Pick an order, or type a username, to see its traffic."""
 

@@ -23,6 +23,7 @@ from bot.services.lanes import Lanes
 from bot.services.leases import LASTS, Lease
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox
+from bot.services.search import Search
 from bot.services.watch import WATCH_SECONDS, Watch
 
 log = structlog.stdlib.get_logger(__name__)
@@ -63,6 +64,7 @@ class Jobs:
         audit: Audit,
         outbox: Outbox,
         watch: Watch,
+        search: Search,
         heartbeat: Path,
     ) -> None:
         self._clock = clock
@@ -76,6 +78,7 @@ class Jobs:
         self._audit = audit
         self._outbox = outbox
         self.watch = watch
+        self._search = search
         self._heartbeat = heartbeat
         self._audited_at: float | None = None
         self.polled_at: Callable[[], float | None] | None = None
@@ -92,6 +95,7 @@ class Jobs:
             Job("orders under review", 600, self._orders.remind),
             Job("orders without a lane", 30, self._abandoned.step),
             Job("usage alerts", WATCH_SECONDS, self.watch.step),
+            Job("search terms", 5, self._search.catch_up),
             Job("audit", AUDIT_SECONDS, self.audit),
             Job("backup", 600, self._backups.keep_up),
             Job("room on the disk", 60, self.look_at_disk),

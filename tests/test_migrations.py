@@ -105,6 +105,14 @@ LAWS["0003"] = f"""
     ck_usage_alerts_percent
     ix_usage_alerts_due
 """
+LAWS["0004"] = f"""
+    {LAWS["0003"]}
+    ix_deliveries_indexed_with
+    ix_orders_price_micros
+    ix_orders_provider_id
+    ix_search_terms_customer
+    ix_search_terms_term
+"""
 
 
 @asynccontextmanager
@@ -193,8 +201,12 @@ async def shape(database: Database) -> Shape:
         (kind, table, " ".join(line.strip().rstrip(",").split()))
         for kind, table, sql in rows
         if table != "alembic_version"
-        for line in (sql.splitlines() if kind == "table" else [sql])
+        for line in (_LATER.sub("\n", sql).splitlines() if kind == "table" else [sql])
     )
+
+
+# A column that was added later stands on the line of the one before it.
+_LATER = re.compile(r", (?=\w+ (?:INTEGER|TEXT|BLOB)\b)")
 
 
 def laws(found: Shape) -> set[str]:

@@ -68,6 +68,8 @@ WIRE = {
     "make": "order country minutes lines",
     "cancel": "order",
     "wrong": "order",
+    "find": "",
+    "found": "by value before",
     "usages": "before",
     "usage": "order",
     "ualert": "order",
@@ -101,6 +103,8 @@ LONGEST_TEXT = {
     "format": max(Format, key=len),
     "kind": max(FileKind, key=len),
     "country": ANY,
+    "by": "t",
+    "value": "f" * 22,
 }
 
 REFUSALS: tuple[CustomerError, ...] = (

@@ -328,6 +328,8 @@ class OrderRow(Base):
             postgresql_where=text("screen_message_id IS NOT NULL"),
         ),
         Index("ix_orders_state", "state", "moved_at"),
+        Index("ix_orders_provider_id", "provider_id", "id"),
+        Index("ix_orders_price_micros", "price_micros", "id"),
         _STRICT,
     )
 
@@ -403,13 +405,33 @@ class DeliveryRow(Base):
     """What the customer gets and the upstream's raw answer, sealed by the vault."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (_STRICT,)
+    __table_args__ = (Index("ix_deliveries_indexed_with", "indexed_with"), _STRICT)
 
     order_id: Mapped[int] = mapped_column(
         ForeignKey("orders.id"), primary_key=True, autoincrement=False
     )
     sealed: Mapped[bytes]
     at: Mapped[datetime]
+    indexed_with: Mapped[str | None]
+    """The id of the key its search terms were made with; None before they are made."""
+
+
+class SearchTermRow(Base):
+    """A keyed hash of a host or username that an order delivered; neither is kept in the open."""
+
+    __tablename__ = "search_terms"
+    __table_args__ = (
+        # One for customers, who find their own orders, and one for owners.
+        Index("ix_search_terms_customer", "term", "customer_id", "order_id"),
+        Index("ix_search_terms_term", "term", "order_id"),
+        _STRICT,
+    )
+
+    order_id: Mapped[int] = mapped_column(
+        ForeignKey("orders.id"), primary_key=True, autoincrement=False
+    )
+    term: Mapped[str] = mapped_column(primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
 
 
 class FingerprintRow(Base):

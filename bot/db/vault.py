@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import os
@@ -34,6 +35,7 @@ class Vault:
         self._first = next(iter(self._ring))
         # Keys of their own: what seals is used for nothing else.
         self._marking = [hmac.digest(key, b"fingerprints", "sha256") for key in ring]
+        self._search = hmac.digest(ring[0], b"search", "sha256")
 
     @property
     def key_ids(self) -> tuple[bytes, ...]:
@@ -49,6 +51,16 @@ class Vault:
     def is_current(self, sealed: bytes) -> bool:
         """Whether the first key of the ring sealed it."""
         return sealed.startswith(self._first)
+
+    @property
+    def term_key(self) -> str:
+        """What names the key that `term` uses: the first of the ring."""
+        return self._first.hex()
+
+    def term(self, text: str) -> str:
+        """A keyed hash of 22 letters: the same for the same text, and nothing without the key."""
+        made = hmac.digest(self._search, text.encode(), "sha256")[:16]
+        return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
     def open(self, order: OrderId, sealed: bytes) -> str:
         """Decrypt what was sealed for this order; raises `SealBroken`."""

@@ -7,7 +7,7 @@ from typing import Final
 from aiogram import Router
 
 from bot.domain.clock import Clock
-from bot.handlers import delivery, fallback, orders, owner, shop, tastes, usage, wallet
+from bot.handlers import delivery, fallback, orders, owner, search, shop, tastes, usage, wallet
 from bot.handlers.arrival import Arrival
 from bot.handlers.routes import Route, router
 
@@ -16,6 +16,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *orders.ROUTES,
     *delivery.ROUTES,
     *tastes.ROUTES,
+    *search.ROUTES,
     *usage.ROUTES,
     *wallet.ROUTES,
     *owner.ROUTES,

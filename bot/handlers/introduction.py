@@ -32,6 +32,7 @@ def commands(t: Texts) -> dict[str, Text]:
         "start": t("The first screen"),
         "browse": t("What is on sale"),
         "orders": t("My orders"),
+        "find": t("Find an order"),
         "usage": t("Check usage"),
         "balance": t("Balance and statement"),
         "help": t("How it works"),

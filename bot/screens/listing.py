@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiogram.filters.callback_data import CallbackData
 
 from bot.domain.orders import OPEN, Order, OrderPage, OrderState
+from bot.domain.search import FoundPage
 from bot.i18n import Text, Texts
 from bot.screens.base import MOST_LABEL, Button, Row, short
 
@@ -59,7 +60,7 @@ def order_button(t: Texts, order: Order, does: CallbackData) -> Button:
 
 
 def turn(
-    t: Texts, before: int, newest: CallbackData, older: CallbackData, page: OrderPage
+    t: Texts, before: int, newest: CallbackData, older: CallbackData, page: OrderPage | FoundPage
 ) -> tuple[Row, ...]:
     """A row that leads to the newest and to older orders; none where one page is all."""
     row: Row = ()

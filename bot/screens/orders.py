@@ -9,6 +9,7 @@ from bot.callbacks import (
     Cancel,
     CheckUsage,
     Complain,
+    FindOrder,
     Home,
     MyOrders,
     ShowCode,
@@ -85,6 +86,7 @@ def my_orders(t: Texts, page: OrderPage, before: int) -> Screen:
         (
             *grid([order_button(t, one, ShowOrder(order=one.id)) for one in page.orders]),
             *turn(t, before, MyOrders(before=0), MyOrders(before=page.older or 0), page),
+            (Button(t("🔎 Find"), FindOrder()),),
             ways_out(t, Home()),
         ),
     )

@@ -83,6 +83,7 @@ from bot.services.lanes import Lane, Lanes
 from bot.services.outbox import Outbox
 from bot.services.requests import Requests
 from bot.services.stops import SHOP, Stops, lane_scope
+from bot.services.terms import Terms
 from bot.services.wallets import (
     COST,
     LOSS,
@@ -159,6 +160,7 @@ class Orders:
         self._clock = clock
         self._vault = vault
         self._fingerprints = Fingerprints(vault)
+        self._terms = Terms(vault)
         self._catalog = catalog
         self._wallets = wallets
         self._outbox = outbox
@@ -813,6 +815,7 @@ class Orders:
             return _S.PREPARING
         await self._store(tx, order, delivery, raw)
         await self._fingerprints.keep(tx, order, delivery)
+        await self._terms.write(tx, order, CustomerId(moved.customer_id), delivery)
         await self._capture(tx, moved, actor)
         return _S.DELIVERED
 

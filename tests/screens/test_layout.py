@@ -15,9 +15,11 @@ import pytest
 
 from bot.callbacks import Home, Languages, ShowOrder, ShowProvider
 from bot.demo.telegram_html import parse_html, units
+from bot.domain.customers import Person
 from bot.domain.formats import FileKind, Format, Formatting
 from bot.domain.money import usd
 from bot.domain.orders import Credentials, Line, OrderPage, OrderState, Proxy, RedeemCode
+from bot.domain.search import FoundPage, Kind, Looked, Way
 from bot.domain.tastes import ANY, GRAMMARS, MOST_MADE, Taste, grammar_of
 from bot.domain.usage import (
     AlertChoice,
@@ -30,7 +32,7 @@ from bot.domain.usage import (
 )
 from bot.domain.wallets import Balance, Posting, PostingKind, Statement
 from bot.i18n import LANGUAGES, LOCALES, Texts, texts
-from bot.screens import delivery, orders, problems, shop, tastes, usage, wallet
+from bot.screens import delivery, orders, problems, search, shop, tastes, usage, wallet
 from bot.screens.base import MOST_COPIED, MOST_LABEL, PAGE, Button, Copy, Link, Screen
 from tests.screens import (
     ANNA,
@@ -58,7 +60,7 @@ from tests.screens import (
 )
 from tests.screens.test_problems import EVERY
 
-SCREENS: tuple[ModuleType, ...] = (shop, orders, delivery, tastes, usage, wallet, problems)
+SCREENS: tuple[ModuleType, ...] = (shop, orders, delivery, tastes, search, usage, wallet, problems)
 MOST_UNITS = 4096
 MOST_CAPTION = 1024
 MOST_PAYLOAD = 63
@@ -210,6 +212,21 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
         yield usage.usage_providers, usage.usage_providers(t, providers, 2)
     for is_refused in (False, True):
         yield usage.type_username, usage.type_username(t, WORST, is_refused=is_refused)
+
+    ways = tuple(
+        Way(kind, "f" * 22 if kind is Kind.TERM else "9" * 15, HOSTILE * 9) for kind in Kind
+    )
+    person = Person(ANNA.id, HOSTILE * 40, "anna")
+    for is_owner in (False, True):
+        yield search.ask, search.ask(t, is_owner=is_owner)
+        for looked in (Looked("", ()), Looked(HOSTILE * 40, ways)):
+            yield search.nothing, search.nothing(t, looked, is_owner=is_owner)
+        yield search.choose, search.choose(t, Looked("42", ways), is_owner=is_owner)
+        for before in (0, 2**53):
+            for several in ((), ((ORDER, person),), ((WORST_ORDER, person),) * PAGE):
+                for way in (*ways, Way(Kind.TERM, "f" * 22)):
+                    result = FoundPage(way, several, 2**53)
+                    yield search.found, search.found(t, result, before, is_owner=is_owner)
 
     for error in EVERY:
         yield problems.problem, problems.problem(t, error)

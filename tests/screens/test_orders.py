@@ -158,9 +158,10 @@ def test_my_orders_name_provider_plan_and_state() -> None:
         ["✅ #42 · NodeMaven 1 GB"],
         ["↩️ #42 · NodeMaven 1 GB"],
         ["Older ▶️"],
+        ["🔎 Find"],
         ["⬅️ Back"],
     ]
-    assert Button(EN("Older ▶️"), MyOrders(before=42)) in screen.rows[-2]
+    assert Button(EN("Older ▶️"), MyOrders(before=42)) in screen.rows[-3]
 
 
 def test_nothing_bought_yet_leads_to_the_plans() -> None:

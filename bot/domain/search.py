@@ -1,0 +1,77 @@
+"""Search: what may be looked for, and what was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.customers import Person
+from bot.domain.errors import BadCredentials
+from bot.domain.orders import Credentials, Delivery, Order, is_port, parse_proxies
+
+LONGEST = 300
+"""Characters that are looked for; nothing longer was ever delivered in one word."""
+
+
+class Kind(StrEnum):
+    """What the words of a search are taken for. The letters are a wire format."""
+
+    ORDER = "o"
+    PROVIDER = "p"
+    TERM = "t"
+    """The host or the username of a proxy."""
+    AMOUNT = "a"
+    PERSON = "c"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to read the words that leads to orders; `value` fits a button, `name` is shown."""
+
+    kind: Kind
+    value: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was looked for, without anything secret that was pasted with it, and what fits."""
+
+    sought: str
+    ways: tuple[Way, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPage:
+    """A page of found orders with their customers, newest first; `older` leads on."""
+
+    way: Way
+    orders: tuple[tuple[Order, Person], ...]
+    older: int | None
+
+
+def sought(words: str) -> str:
+    """The host or username in what was pasted: a whole line or URL counts by its username."""
+    words = words.strip()
+    try:
+        (proxy,) = parse_proxies(words).proxies
+    except (BadCredentials, ValueError):
+        host, _, port = words.rpartition(":")
+        return host if host and is_port(port) else words
+    return proxy.username
+
+
+def term(text: str) -> str:
+    """A host or username in the one form that is compared."""
+    return text.strip().rstrip(".").casefold()
+
+
+def terms_of(delivery: Delivery | None) -> frozenset[str]:
+    """What a delivery is found by: hosts and usernames, never a password or a code."""
+    match delivery:
+        case Credentials(proxies):
+            return frozenset(
+                term(text) for proxy in proxies for text in (proxy.host, proxy.username)
+            )
+        case _:
+            return frozenset()

@@ -1,0 +1,200 @@
+"""Search: customers find their own orders, owners find any."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import structlog
+from sqlalchemy import Select, or_, select
+
+from bot.db.models import CustomerRow, DeliveryRow, LaneRow, OrderRow, SearchTermRow
+from bot.db.session import Database
+from bot.db.vault import SealBroken, Vault
+from bot.domain.customers import Person
+from bot.domain.errors import BadAmount, NotFound
+from bot.domain.money import parse_amount
+from bot.domain.orders import CustomerId, OrderId
+from bot.domain.search import LONGEST, FoundPage, Kind, Looked, Way, sought, term
+from bot.services.catalog import Catalog
+from bot.services.customers import Customers
+from bot.services.orders import PAGE, Orders, order_of
+from bot.services.terms import Terms
+
+log = structlog.stdlib.get_logger(__name__)
+
+AT_ONCE = 100
+"""Deliveries that get their terms in one round."""
+MOST_WAYS = 8
+_NUMBER = re.compile(r"#?(?P<number>[1-9][0-9]{0,14})", re.ASCII)
+_VALUE = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
+_CURRENCY = re.compile(r"\s*(?:USD|USDT)", re.ASCII | re.IGNORECASE)
+
+
+class Search:
+    """Orders by number, provider, host or username; for owners by more, and anybody's.
+
+    `mine` is whose orders are looked through; None looks through all, for owners alone.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        catalog: Catalog,
+        customers: Customers,
+        orders: Orders,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._catalog = catalog
+        self._customers = customers
+        self._orders = orders
+        self._terms = Terms(vault)
+        self._is_caught_up = False
+
+    async def look(self, words: str, mine: CustomerId | None) -> Looked:
+        """Everything that the words can mean and that leads to an order."""
+        words = words.strip()
+        if not 0 < len(words) <= LONGEST or not words.isprintable():
+            return Looked("", ())
+        name = sought(words)
+        ways = [*await self._numbered(words, mine), *self._providers(words)]
+        ways.append(Way(Kind.TERM, self._vault.term(term(name)), name))
+        if mine is None:
+            ways += await self._for_owners(words)
+        fitting = [way for way in ways if await self._leads_on(way, mine)]
+        return Looked(name, tuple(dict.fromkeys(fitting))[:MOST_WAYS])
+
+    async def page(self, way: Way, mine: CustomerId | None, before: int) -> FoundPage:
+        """Orders that one way leads to, older than `before` (0: the newest), newest first.
+
+        Raises `NotFound` for a way that no button of ours says.
+        """
+        query, key = self.query(way, mine)
+        if before:
+            query = query.where(key < before)
+        async with self._database.read() as reader:
+            found = await reader.execute(query.order_by(key.desc()).limit(PAGE + 1))
+            rows = found.all()
+        orders = tuple(
+            (order_of(row), Person(CustomerId(row.customer_id), row.person, row.username))
+            for row in rows[:PAGE]
+        )
+        return FoundPage(way, orders, rows[PAGE - 1].id if len(rows) > PAGE else None)
+
+    def query(self, way: Way, mine: CustomerId | None) -> tuple[Select[Any], Any]:
+        """The orders that one way leads to, and the column that pages go by."""
+        query = select(
+            *OrderRow.__table__.c, CustomerRow.name.label("person"), CustomerRow.username
+        ).join(CustomerRow, CustomerRow.id == OrderRow.customer_id)
+        if way.kind is Kind.TERM:
+            query = query.join(SearchTermRow, SearchTermRow.order_id == OrderRow.id).where(
+                SearchTermRow.term == way.value
+            )
+            if mine is not None:
+                query = query.where(SearchTermRow.customer_id == mine)
+            return query, SearchTermRow.order_id
+        if not _VALUE.fullmatch(way.value):
+            raise NotFound
+        number = int(way.value)
+        match way.kind:
+            case Kind.PROVIDER if mine is not None:
+                # One customer's orders are few: the index of the provider's must not be taken.
+                query = query.where(OrderRow.provider_id + 0 == number)
+            case Kind.PROVIDER:
+                query = query.where(OrderRow.provider_id == number)
+            case Kind.AMOUNT if mine is None:
+                query = query.where(OrderRow.price_micros == number)
+            case Kind.PERSON if mine is None:
+                query = query.where(OrderRow.customer_id == number)
+            case _:
+                raise NotFound
+        return (query if mine is None else query.where(OrderRow.customer_id == mine)), OrderRow.id
+
+    async def catch_up(self) -> None:
+        """Make the terms that are missing: of rows from before, and after a change of the key."""
+        if self._is_caught_up:
+            return
+        key = self._vault.term_key
+        query = (
+            select(DeliveryRow.order_id, OrderRow.customer_id)
+            .join(OrderRow, OrderRow.id == DeliveryRow.order_id)
+            # As ranges, so that the index finds the few among many that are done.
+            .where(
+                or_(
+                    DeliveryRow.indexed_with.is_(None),
+                    DeliveryRow.indexed_with < key,
+                    DeliveryRow.indexed_with > key,
+                )
+            )
+            .limit(AT_ONCE)
+        )
+        async with self._database.read() as reader:
+            rows = (await reader.execute(query)).all()
+        for row in rows:
+            order = OrderId(row.order_id)
+            try:
+                _, delivery = await self._orders.delivered(order)
+            except NotFound:
+                delivery = None
+            except SealBroken:
+                # Nobody can show it either; it must not keep the others waiting for ever.
+                log.warning("a delivery cannot be opened", order=order)
+                delivery = None
+            async with self._database.write() as tx:
+                await self._terms.write(tx, order, CustomerId(row.customer_id), delivery)
+        self._is_caught_up = len(rows) < AT_ONCE
+
+    async def _numbered(self, words: str, mine: CustomerId | None) -> list[Way]:
+        found = _NUMBER.fullmatch(words)
+        if found is None:
+            return []
+        try:
+            order = await self._orders.find(OrderId(int(found["number"])))
+        except NotFound:
+            return []
+        is_shown = mine is None or order.customer == mine
+        return [Way(Kind.ORDER, str(order.id), str(order.id))] if is_shown else []
+
+    def _providers(self, words: str) -> list[Way]:
+        wanted = words.casefold()
+        fitting = [
+            one
+            for one in self._catalog.providers
+            if wanted in one.name.casefold() or wanted in one.code.casefold()
+        ]
+        exact = [one for one in fitting if wanted in {one.name.casefold(), one.code.casefold()}]
+        return [Way(Kind.PROVIDER, str(one.id), one.name) for one in exact or fitting]
+
+    async def _for_owners(self, words: str) -> list[Way]:
+        ways = []
+        async with self._database.read() as reader:
+            bound = await reader.scalars(
+                # By lane first: that is how the unique key goes.
+                select(OrderRow.id).where(
+                    OrderRow.lane_id.in_(select(LaneRow.id)),
+                    OrderRow.upstream_order_id == words,
+                )
+            )
+            ways += [Way(Kind.ORDER, str(order), str(order)) for order in bound.all()]
+        try:
+            price = parse_amount(_CURRENCY.sub("", words))
+        except BadAmount:
+            pass
+        else:
+            ways.append(Way(Kind.AMOUNT, str(price.micros), str(price)))
+        try:
+            person = await self._customers.find(words)
+        except NotFound:
+            pass
+        else:
+            ways.append(Way(Kind.PERSON, str(person.id), str(person)))
+        return ways
+
+    async def _leads_on(self, way: Way, mine: CustomerId | None) -> bool:
+        if way.kind is Kind.ORDER:
+            return True
+        query, _ = self.query(way, mine)
+        async with self._database.read() as reader:
+            return (await reader.execute(query.limit(1))).first() is not None

@@ -1,0 +1,147 @@
+"""Search: customers find their own orders, owners find any, and nothing lies in the open."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from bot.callbacks import Found
+from tests.conftest import ON_SQLITE
+from tests.stories.conftest import ShopFloor
+from tests.telegram import Customer
+
+HOST = "gate.nodemaven.com"
+
+
+async def bought(app: ShopFloor, customer: Customer) -> tuple[str, str]:
+    """The username and the password of a bought gigabyte."""
+    await customer.buy("1 GB", "NodeMaven")
+    told = dict(
+        line.split(": ", 1) for line in customer.messages[-1].text.splitlines() if ": " in line
+    )
+    return told["Username"], told["Password"]
+
+
+async def test_an_order_is_found_by_all_that_a_customer_has_of_it(
+    app: ShopFloor, customer: Customer
+) -> None:
+    username, password = await bought(app, customer)
+    await app.show(customer, "dataimpulse", "1")
+    await customer.tap("Buy")
+
+    for words in (
+        *("#1", "1", "NodeMaven", "nodemaven", "NODE", HOST, HOST.upper(), f"{HOST}:8080"),
+        *(username, username.upper(), f"{HOST}:8080:{username}:{password}"),
+        f"http://{username}:{password}@{HOST}:8080",
+    ):
+        await customer.send("/orders")
+        await customer.tap("Find")
+        assert "Find an order" in customer.text
+        await customer.send(words)
+        assert "#1" in customer.text, words
+        assert "#2" not in customer.text, words
+        assert password not in customer.text
+    await customer.tap("#1")
+    assert "Order #1 is delivered." in customer.text
+
+
+async def test_nobody_finds_somebody_elses_order(
+    app: ShopFloor, customer: Customer, boris: Customer
+) -> None:
+    username, _ = await bought(app, customer)
+    await customer.send(f"/find {username}")
+    assert "Found orders: Proxy" in customer.text
+    term = next(one.data for one in customer.buttons if "#1" in one.label)
+    assert term == "order:1"
+
+    for words in ("#1", "NodeMaven", HOST, username, "4.03", "@alice", "1001"):
+        await boris.send(f"/find {words}")
+        assert "ничего не найдено" in boris.text, words
+    for by, value in (("p", "4"), ("a", "4030000"), ("c", "1001"), ("o", "1"), ("x", "1")):
+        await boris.press(Found(by=by, value=value, before=0).pack())
+        assert "#1" not in boris.text, by
+        assert "№1" not in boris.text, by
+
+
+async def test_owners_find_an_order_by_everything_that_is_known_of_it(
+    app: ShopFloor, customer: Customer, boris: Customer, owner: Customer
+) -> None:
+    username, _ = await bought(app, customer)
+    await app.show(boris, "dataimpulse", "1")
+    await boris.tap("Купить")
+    reference = app.sandbox.orders[0].reference
+
+    for words in ("#1", reference):
+        await owner.send(f"/find {words}")
+        assert "Order #1" in owner.text, words
+        assert "Alice" in owner.text
+    for words in (HOST, username, "4.03", "4,03 USD", "@alice", "alice", "1001", "NodeMaven"):
+        await owner.send(f"/find {words}")
+        assert "#1: Alice (1001, @alice), NodeMaven · 1 GB" in owner.text, words
+        assert "#2" not in owner.text, words
+    await owner.tap("#1")
+    assert "Order #1" in owner.text
+
+
+async def test_words_that_can_mean_several_things_are_asked_about(
+    app: ShopFloor, customer: Customer
+) -> None:
+    await customer.buy("1 GB", "9Proxy")
+    await customer.buy("25 IPs", "9Proxy CD Key")
+
+    await customer.send("/find proxy")
+
+    assert "“proxy” can mean this:" in customer.text
+    await customer.tap("Provider 9Proxy CD Key")
+    assert "#2" in customer.text
+    assert "#1" not in customer.text
+
+
+async def test_found_orders_stand_on_pages(app: ShopFloor, customer: Customer) -> None:
+    for _ in range(9):
+        app.clock.turn(11)
+        await app.show(customer, "nodemaven", "0.120")
+        await customer.tap("Buy")
+
+    await customer.send(f"/find {HOST}")
+
+    assert "#9:" in customer.text
+    assert "#1:" not in customer.text
+    await customer.tap("Older")
+    assert "#1:" in customer.text
+    assert "#2:" not in customer.text
+    await customer.tap("Newest")
+    assert "#9:" in customer.text
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("words", ["nobody", "999", "a\nb", "x" * 301, "9.99", "\u202e", "%", "_"])
+async def test_nothing_found_leads_on(app: ShopFloor, customer: Customer, words: str) -> None:
+    await customer.send("/orders")
+    await customer.send("/find")
+    await customer.send(words)
+
+    assert "Nothing found" in customer.text or "This cannot be looked for." in customer.text
+    assert {"🧾 My orders", "🛒 Browse"} <= set(customer.labels)
+    # The question is still open.
+    await customer.buy("1 GB", "NodeMaven")
+    await customer.send("/find")
+    await customer.send("nobody")
+    await customer.send("1")
+    assert "Order #1 is delivered." in customer.text
+
+
+@ON_SQLITE
+async def test_host_and_username_lie_nowhere_in_the_open(
+    app: ShopFloor, customer: Customer
+) -> None:
+    username, password = await bought(app, customer)
+
+    with closing(sqlite3.connect(app.shop.database.file)) as connection:
+        dump = "\n".join(connection.iterdump())
+
+    assert "search_terms" in dump
+    for secret in (username, password, HOST):
+        assert secret not in dump

@@ -39,6 +39,7 @@ from bot.services.leases import LASTS, RENEW, Lease, LeaseLost
 from bot.services.markup import Markup
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox
+from bot.services.proofs import Proofs, Tester
 from bot.services.requests import Requests
 from bot.services.restores import (
     Restored,
@@ -100,6 +101,7 @@ class Shop:
     formats: Formats
     usages: Usages
     alerts: Alerts
+    proofs: Proofs
     search: Search
     support: Support
     desk: ShopDesk
@@ -116,7 +118,7 @@ class Shop:
         """What handlers may ask for, by name."""
         names = (
             "customers", "catalog", "markup", "wallets", "requests",
-            "orders", "formats", "usages", "alerts", "search", "support", "desk",
+            "orders", "formats", "usages", "alerts", "proofs", "search", "support", "desk",
         )  # fmt: skip
         named = {name: getattr(self, name) for name in names}
         return named | {"clock": self.clock, "shop_info": info}
@@ -147,6 +149,15 @@ def accounts(settings: Settings) -> tuple[Account, ...]:
     )
 
 
+def tester(settings: Settings, clock: Clock) -> Tester | None:
+    """What tests deliveries, where the settings name an address to ask."""
+    if not settings.proxy_test_url:
+        return None
+    from bot.upstreams.prober import Prober
+
+    return Prober(settings.proxy_test_url, clock)
+
+
 @asynccontextmanager
 async def build(
     settings: Settings,
@@ -175,7 +186,10 @@ async def build(
         )
         lanes = Lanes(database, clock, outbox, stops, catalog, upstream_accounts)
         wallets = Wallets(database, clock, outbox, requests, stops)
-        orders = Orders(database, clock, vault, catalog, wallets, outbox, requests, stops, lanes)
+        orders = Orders(
+            database, clock, vault, catalog, wallets, outbox, requests, stops, lanes,
+            tests_deliveries=bool(settings.proxy_test_url),
+        )  # fmt: skip
         audit = Audit(database, clock, outbox, stops, vault)
         lease = Lease(database, clock)
         backups = Backups(
@@ -185,12 +199,13 @@ async def build(
         abandoned = Abandoned(database, clock, lanes, orders, outbox)
         alerts = Alerts(database, clock, catalog, outbox)
         usages = Usages(database, clock, catalog, lanes, alerts)
+        proofs = Proofs(database, clock, vault, orders, outbox, tester(settings, clock))
         search = Search(database, vault, catalog, customers, orders)
         jobs = Jobs(
             clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
             orders=orders, abandoned=abandoned, audit=audit, outbox=outbox,
             watch=Watch(database, clock, lanes, usages, outbox), search=search,
-            heartbeat=data_folder(database) / "heartbeat",
+            proofs=proofs, heartbeat=data_folder(database) / "heartbeat",
         )  # fmt: skip
         await catalog.load()
         yield Shop(
@@ -207,6 +222,7 @@ async def build(
             formats=Formats(database),
             usages=usages,
             alerts=alerts,
+            proofs=proofs,
             search=search,
             support=Support(database, customers, outbox),
             desk=ShopDesk(database, clock, catalog, lanes, stops, audit, backups),
@@ -448,6 +464,7 @@ def telegram_side(shop: Shop, bot: Bot, info: ShopInfo, tasks: asyncio.TaskGroup
         markup=shop.markup,
         usages=shop.usages,
         desk=shop.desk,
+        proofs=shop.proofs,
     )
     return TelegramSide(dispatcher, polling, courier)
 

@@ -162,6 +162,12 @@ class MakeLines(CallbackData, prefix="make"):
     lines: Number
 
 
+class Prove(CallbackData, prefix="test"):
+    """Test what my order delivered, with one small request through it."""
+
+    order: Number
+
+
 class Cancel(CallbackData, prefix="cancel"):
     """Leave the line."""
 

@@ -23,6 +23,7 @@ from bot.services.lanes import Lanes
 from bot.services.leases import LASTS, Lease
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox
+from bot.services.proofs import Proofs
 from bot.services.search import Search
 from bot.services.watch import WATCH_SECONDS, Watch
 
@@ -65,6 +66,7 @@ class Jobs:
         outbox: Outbox,
         watch: Watch,
         search: Search,
+        proofs: Proofs,
         heartbeat: Path,
     ) -> None:
         self._clock = clock
@@ -79,6 +81,7 @@ class Jobs:
         self._outbox = outbox
         self.watch = watch
         self._search = search
+        self.proofs = proofs
         self._heartbeat = heartbeat
         self._audited_at: float | None = None
         self.polled_at: Callable[[], float | None] | None = None
@@ -95,6 +98,7 @@ class Jobs:
             Job("orders under review", 600, self._orders.remind),
             Job("orders without a lane", 30, self._abandoned.step),
             Job("usage alerts", WATCH_SECONDS, self.watch.step),
+            Job("tests of deliveries", 2, self.proofs.step),
             Job("search terms", 5, self._search.catch_up),
             Job("audit", AUDIT_SECONDS, self.audit),
             Job("backup", 600, self._backups.keep_up),

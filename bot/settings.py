@@ -110,6 +110,17 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _test_url(value: str) -> str:
+    parts = _split(value) if _API_TOKEN.fullmatch(value) and "\\" not in value else None
+    if value and (
+        parts is None or parts.scheme not in {"http", "https"} or not parts.hostname
+        or "@" in parts.netloc or "#" in value
+    ):  # fmt: skip
+        problem = "is not a URL: write it as https://host/path, without a user name or a #"
+        raise ValueError(problem)
+    return value
+
+
 def _upstream_url(value: str) -> str:
     url = _base_url(value)
     if _is_open_to_others(url):
@@ -217,6 +228,7 @@ class Settings(BaseSettings):
     backup_to_owners: bool = False
     markup: str = "20%"
     usdt_is_usd: bool = True
+    proxy_test_url: Annotated[str, AfterValidator(_test_url)] = ""
     support: Annotated[str, AfterValidator(_telegram_name)] = ""
     telegram_api_url: Annotated[str, AfterValidator(_base_url)] = "https://api.telegram.org"
     log_format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = "text"

@@ -187,7 +187,7 @@ COMMAND_LINES = (
 )
 WORDS = (
     "Upstream", "Provider", "Plan", "Offer", "Intent", "Order", "Hold", "Posting", "Delivery",
-    "Format", "Taste", "Usage check", "Lane", "Match group", "Screen", "Notice",
+    "Format", "Taste", "Proof", "Usage check", "Lane", "Match group", "Screen", "Notice",
     "Customer", "Owner",
 )  # fmt: skip
 

@@ -113,6 +113,10 @@ LAWS["0004"] = f"""
     ix_search_terms_customer
     ix_search_terms_term
 """
+LAWS["0005"] = f"""
+    {LAWS["0004"]}
+    ix_proofs_order_id
+"""
 
 
 @asynccontextmanager

@@ -34,6 +34,7 @@ FOR_CUSTOMERS = (
     "screens/shop.py",
     "screens/orders.py",
     "screens/listing.py",
+    "screens/proofs.py",
     "screens/search.py",
     "screens/usage.py",
     "screens/delivery.py",

@@ -66,6 +66,7 @@ WIRE = {
     "taste": "order country minutes lines",
     "land": "order minutes page",
     "make": "order country minutes lines",
+    "test": "order",
     "cancel": "order",
     "wrong": "order",
     "find": "",

@@ -554,6 +554,18 @@ class UsageAlertRow(Base):
     """How often in a row the upstream told nothing about this order."""
 
 
+class ProofRow(Base):
+    """One test through what an order delivered, sealed by the vault: it names addresses."""
+
+    __tablename__ = "proofs"
+    __table_args__ = (Index("ix_proofs_order_id", "order_id", "id"), _STRICT)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    sealed: Mapped[bytes]
+    at: Mapped[datetime]
+
+
 class LeaseRow(Base):
     """Which process works; the compare-and-set, not this row, protects the money."""
 

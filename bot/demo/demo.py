@@ -24,6 +24,7 @@ from bot.demo.strip import strip
 from bot.demo.telegram import Change, Telegram
 from bot.domain.errors import StartRefused
 from bot.upstreams.sandbox import TOKEN
+from bot.upstreams.sandbox_proxy import SandboxProxy
 
 HOST: Final = "127.0.0.1"
 WELCOME_SECONDS: Final = 120.0
@@ -70,7 +71,8 @@ async def demo(port: int) -> int:
                 "inside": inside.status(),
             },
         )
-        async with _served(app, port) as url:
+        proxy = SandboxProxy(seller.sandbox.password_of)
+        async with _served(app, port) as url, proxy.served() as seller.sandbox.proxy_port:
             settings = {
                 "BOT_TOKEN": token,
                 "ADMIN_IDS": str(OLGA.id),
@@ -78,6 +80,8 @@ async def demo(port: int) -> int:
                 "GATEPROXY_URL": url + upstream.PATH,
                 "TELEGRAM_API_URL": url,
                 "DATABASE_URL": books,
+                # A name that means this machine; the pretend proxy answers for it.
+                "PROXY_TEST_URL": "http://exit.localhost",
             }
             _say(f"open {url}")
             _say("the bot is starting: this takes some ten seconds")

@@ -86,6 +86,14 @@ class UsageUnwatched:
 
 
 @dataclass(frozen=True, slots=True)
+class ProxyTested:
+    """To a customer: what was just delivered was tested, and what came of it."""
+
+    order: OrderId
+    kind: Literal["proxy_tested"] = "proxy_tested"
+
+
+@dataclass(frozen=True, slots=True)
 class WalletChanged:
     """To a customer: an owner topped up or debited the wallet."""
 
@@ -216,6 +224,7 @@ Notice = (
     | OrderRefunded
     | UsageAlerted
     | UsageUnwatched
+    | ProxyTested
     | WalletChanged
     | OwnerReplied
     | CustomerAsks

@@ -149,6 +149,8 @@ class Line:
     order: Order
     place: int | None
     can_cancel: bool
+    can_test: bool = False
+    """It delivered proxies, and the shop tests them."""
 
 
 @dataclass(frozen=True, slots=True)

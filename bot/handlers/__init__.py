@@ -7,7 +7,18 @@ from typing import Final
 from aiogram import Router
 
 from bot.domain.clock import Clock
-from bot.handlers import delivery, fallback, orders, owner, search, shop, tastes, usage, wallet
+from bot.handlers import (
+    delivery,
+    fallback,
+    orders,
+    owner,
+    proofs,
+    search,
+    shop,
+    tastes,
+    usage,
+    wallet,
+)
 from bot.handlers.arrival import Arrival
 from bot.handlers.routes import Route, router
 
@@ -16,6 +27,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *orders.ROUTES,
     *delivery.ROUTES,
     *tastes.ROUTES,
+    *proofs.ROUTES,
     *search.ROUTES,
     *usage.ROUTES,
     *wallet.ROUTES,

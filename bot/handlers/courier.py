@@ -34,6 +34,7 @@ from bot.domain.notices import (
     OrderRefunded,
     OrderReleased,
     OwnerReplied,
+    ProxyTested,
     ShopReady,
     Sold,
     StrayFound,
@@ -51,6 +52,7 @@ from bot.i18n import Texts, texts
 from bot.screens import delivery as delivery_screens
 from bot.screens import notices
 from bot.screens import orders as order_screens
+from bot.screens import proofs as proof_screens
 from bot.screens import usage as usage_screens
 from bot.screens.base import Screen
 from bot.screens.welcome import welcome
@@ -60,6 +62,7 @@ from bot.services.formats import Formats
 from bot.services.markup import Markup
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox, Owed
+from bot.services.proofs import Proofs
 from bot.services.shop import ShopDesk
 from bot.services.usage import Usages
 
@@ -102,6 +105,7 @@ class Courier:
         markup: Markup,
         usages: Usages,
         desk: ShopDesk,
+        proofs: Proofs,
         patience: float = PATIENCE,
     ) -> None:
         self._outbox = outbox
@@ -115,6 +119,7 @@ class Courier:
         self._markup = markup
         self._usages = usages
         self._desk = desk
+        self._proofs = proofs
         self._patience = patience
         self._everybody = Buckets(clock, burst=PER_SECOND, per_second=PER_SECOND)
         self._chats = Buckets(clock, burst=CHAT_BURST, per_second=PER_CHAT_SECOND)
@@ -276,6 +281,11 @@ class Courier:
                 watched = await self._orders.find(number)
                 readings = await self._usages.readings(number)
                 return usage_screens.alerted(t, watched, percent, readings)
+            case ProxyTested(order=number):
+                proof = await self._proofs.last(number)
+                if proof is None:
+                    return None
+                return proof_screens.receipt(t, await self._orders.find(number), proof)
             case UsageUnwatched(order=number):
                 return usage_screens.unwatched(t, await self._orders.find(number))
             case WalletChanged() as notice:

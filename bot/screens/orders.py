@@ -12,6 +12,7 @@ from bot.callbacks import (
     FindOrder,
     Home,
     MyOrders,
+    Prove,
     ShowCode,
     ShowCredentials,
     ShowFormats,
@@ -198,7 +199,9 @@ def _state_rows(t: Texts, line: Line, again: Button) -> tuple[Row, ...]:
                 return ((show,), (usage, again), (wrong,))
             show = Button(t("🔑 Show credentials"), ShowCredentials(order=order.id))
             formats = Button(t("🧩 Formats and files"), ShowFormats(order=order.id))
-            return ((show,), (formats,), (usage, again), (wrong,))
+            prove = Button(t("🧪 Test the proxy"), Prove(order=order.id))
+            tests: tuple[Row, ...] = ((prove,),) if line.can_test else ()
+            return ((show,), (formats,), (usage, again), *tests, (wrong,))
         case OrderState.RELEASED:
             return ((again,),)
         case OrderState.REFUNDED:

@@ -1019,6 +1019,8 @@ def _told(t: Texts, kind: str) -> Text:
             return t("“refunded”")
         case "usage_alerted" | "usage_unwatched":
             return t("usage alert")
+        case "proxy_tested":
+            return t("test of the proxy")
         case "customer_complains":
             return t("complaint")
         case "order_needs_person":

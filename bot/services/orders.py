@@ -155,7 +155,10 @@ class Orders:
         requests: Requests,
         stops: Stops,
         lanes: Lanes,
+        *,
+        tests_deliveries: bool = False,
     ) -> None:
+        self._tests_deliveries = tests_deliveries
         self._database = database
         self._clock = clock
         self._vault = vault
@@ -1082,7 +1085,9 @@ class Orders:
     async def _line(self, reader: AsyncConnection, row: Row[Any]) -> Line:
         order = order_of(row)
         if order.state is not _S.RESERVED:
-            return Line(order, None, can_cancel=False)
+            is_there = order.state is _S.DELIVERED and not order.is_code
+            can_test = self._tests_deliveries and is_there
+            return Line(order, None, can_cancel=False, can_test=can_test)
         ahead = await reader.scalar(
             select(func.count())
             .select_from(OrderRow)

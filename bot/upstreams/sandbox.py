@@ -208,6 +208,8 @@ class GateProxySandbox:
         self.faults: list[Fault] = []
         self.pricing_shape: PricingShape = "list"
         self.list_has_plan = True
+        self.proxy_port: int | None = None
+        """Where a pretend proxy listens on this machine: what is delivered then leads there."""
         self.list_lag = 0.0
         """Seconds by the clock before a new order is listed."""
         self.repeats = False
@@ -240,6 +242,13 @@ class GateProxySandbox:
             if found.code == plan:
                 return found
         raise KeyError(plan)
+
+    def password_of(self, username: str) -> str | None:
+        """The password that was delivered with a username."""
+        for number, order in enumerate(self.orders):
+            if self._username(order) == username:
+                return self._letters(number, "password", 12)
+        return None
 
     def count(self, method: str, path: str = "*") -> int:
         """How many requests of this method and path pattern arrived."""
@@ -507,8 +516,8 @@ class GateProxySandbox:
             case "proxyseller" if order.plan.startswith("isp"):
                 # 203.0.113.0/24 belongs to nobody: it is kept for examples.
                 first = 10 + number % 200
-                lines = [f"203.0.113.{first + at}:50100:{username}:{password}" for at in range(5)]
-                return {"proxies": lines}
+                places = [self._place_of(f"203.0.113.{first + at}", 50100) for at in range(5)]
+                return {"proxies": [f"{h}:{p}:{username}:{password}" for h, p in places]}
             case "proxyseller":
                 host, port = "res.proxy-seller.com", 10000
             case "abcproxy":
@@ -519,6 +528,7 @@ class GateProxySandbox:
                 host, port = "gw.dataimpulse.com", 823
             case _:
                 host, port = "gate.nodemaven.com", 8080
+        host, port = self._place_of(host, port)
         proxy = {
             "host": host,
             "port": port,
@@ -527,6 +537,12 @@ class GateProxySandbox:
             "protocol": "HTTP",
         }
         return {"proxy": proxy}
+
+    def _place_of(self, host: str, port: int) -> tuple[str, int]:
+        """The delivered host, or a like name that means this machine, where a proxy listens."""
+        if self.proxy_port is None:
+            return host, port
+        return f"{host.rpartition('.')[0]}.localhost", self.proxy_port
 
     def _username(self, order: SandboxOrder) -> str:
         login = self._letters(self._number(order), "login", 6)

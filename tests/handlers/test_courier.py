@@ -86,7 +86,7 @@ async def post(database_url: str) -> AsyncIterator[Post]:
         courier = Courier(
             shop.outbox, renderer, tasks, clock, orders=shop.orders, formats=shop.formats,
             customers=shop.customers, catalog=shop.catalog, markup=shop.markup,
-            usages=shop.usages, desk=shop.desk, patience=0.2,
+            usages=shop.usages, desk=shop.desk, proofs=shop.proofs, patience=0.2,
         )  # fmt: skip
         settle = settling(polling)
         people = [Customer(core, settle, person) for person in (ALICE, BOB, OLGA)]

@@ -66,7 +66,7 @@ async def scene(database_url: str) -> AsyncIterator[Scene]:
         courier = Courier(
             shop.outbox, renderer, tasks, clock, orders=shop.orders, formats=shop.formats,
             customers=shop.customers, catalog=shop.catalog, markup=shop.markup,
-            usages=shop.usages, desk=shop.desk,
+            usages=shop.usages, desk=shop.desk, proofs=shop.proofs,
         )  # fmt: skip
 
         async def work() -> bool:

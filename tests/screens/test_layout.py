@@ -19,6 +19,7 @@ from bot.domain.customers import Person
 from bot.domain.formats import FileKind, Format, Formatting
 from bot.domain.money import usd
 from bot.domain.orders import Credentials, Line, OrderPage, OrderState, Proxy, RedeemCode
+from bot.domain.proofs import OrderProof, Outcome, Probed, Proof
 from bot.domain.search import FoundPage, Kind, Looked, Way
 from bot.domain.tastes import ANY, GRAMMARS, MOST_MADE, Taste, grammar_of
 from bot.domain.usage import (
@@ -32,7 +33,7 @@ from bot.domain.usage import (
 )
 from bot.domain.wallets import Balance, Posting, PostingKind, Statement
 from bot.i18n import LANGUAGES, LOCALES, Texts, texts
-from bot.screens import delivery, orders, problems, search, shop, tastes, usage, wallet
+from bot.screens import delivery, orders, problems, proofs, search, shop, tastes, usage, wallet
 from bot.screens.base import MOST_COPIED, MOST_LABEL, PAGE, Button, Copy, Link, Screen
 from tests.screens import (
     ANNA,
@@ -60,7 +61,17 @@ from tests.screens import (
 )
 from tests.screens.test_problems import EVERY
 
-SCREENS: tuple[ModuleType, ...] = (shop, orders, delivery, tastes, search, usage, wallet, problems)
+SCREENS: tuple[ModuleType, ...] = (
+    shop,
+    orders,
+    delivery,
+    tastes,
+    proofs,
+    search,
+    usage,
+    wallet,
+    problems,
+)
 MOST_UNITS = 4096
 MOST_CAPTION = 1024
 MOST_PAYLOAD = 63
@@ -213,6 +224,17 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
     for is_refused in (False, True):
         yield usage.type_username, usage.type_username(t, WORST, is_refused=is_refused)
 
+    for one in (ORDER, WORST_ORDER):
+        yield orders.order, orders.order(t, Line(one, None, can_cancel=False, can_test=True))
+        yield proofs.testing, proofs.testing(t, one)
+        for outcome in Outcome:
+            for found in (None, "US", "DE"):
+                probed = Probed(outcome, "203.0.113.7", found, 340)
+                for protocol, count, asked in (("HTTP", 1, None), (HOSTILE * 9, 500, "US")):
+                    proof = Proof(probed, asked, protocol, count, NOON)
+                    yield proofs.receipt, proofs.receipt(t, one, proof)
+                    for again_in in (0, 60):
+                        yield proofs.tested, proofs.tested(t, OrderProof(one, proof, again_in))
     ways = tuple(
         Way(kind, "f" * 22 if kind is Kind.TERM else "9" * 15, HOSTILE * 9) for kind in Kind
     )

@@ -47,6 +47,7 @@ from bot.domain.notices import (
     OrderRefunded,
     OrderReleased,
     OwnerReplied,
+    ProxyTested,
     ShopReady,
     Sold,
     StrayFound,
@@ -94,6 +95,7 @@ def samples(words: str) -> dict[type, Notice]:
         OrderRefunded(ORDER.id, words),
         UsageAlerted(ORDER.id, 90),
         UsageUnwatched(ORDER.id),
+        ProxyTested(ORDER.id),
         WalletChanged(usd("10"), usd("13"), False, words, GIG.id),
         OwnerReplied(words),
         CustomerAsks(ANN.id, words),
@@ -112,9 +114,9 @@ def samples(words: str) -> dict[type, Notice]:
 
 
 def draw(t: Texts, notice: Notice, order: Order, person: Person, words: str) -> Screen | None:
-    """A notice as the courier would have it drawn; None for those that orders and usage draw."""
+    """A notice as the courier would have it drawn; None for those that others draw."""
     match notice:
-        case OrderMoved() | OrderDelivered() | UsageAlerted() | UsageUnwatched():
+        case OrderMoved() | OrderDelivered() | UsageAlerted() | UsageUnwatched() | ProxyTested():
             return None
         case OrderInDoubt():
             return notices.order_in_doubt(t, notice, order)

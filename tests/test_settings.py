@@ -483,3 +483,29 @@ def test_every_secret_is_named_to_the_log(monkeypatch: pytest.MonkeyPatch) -> No
 
     for secret in (given["BOT_TOKEN"], "gpk_one", "gpk_two", "A" * 43, "hush%2Fhush", "hush/hush"):
         assert secret in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://api.ipify.org", "https://ip.example/json?fields=query", "http://exit.localhost"],
+)
+def test_the_address_of_tests_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    assert load(monkeypatch, PROXY_TEST_URL=url).proxy_test_url == url
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "api.ipify.org",
+        "ftp://ip.example",
+        "https://a:b@ip.example",
+        "https://:1",
+        "https://x#y",
+        "a b",
+    ],
+)
+def test_anything_else_is_no_address_of_tests(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    line = problem(monkeypatch, PROXY_TEST_URL=value)
+
+    assert line.startswith("PROXY_TEST_URL is not a URL")
+    assert value not in line

@@ -10,6 +10,8 @@ from bot.screens.base import Button, Screen, short, ways_out
 from bot.screens.listing import what
 
 MOST_PROTOCOL = 20
+_NEVER = frozenset({Outcome.NOT_PUBLIC, Outcome.UNTESTABLE})
+"""Another test would end the same way."""
 
 
 def testing(t: Texts, order: Order) -> Screen:
@@ -57,11 +59,12 @@ def receipt(t: Texts, order: Order, proof: Proof) -> Screen:
 def _proof(t: Texts, order: Order, proof: Proof) -> Joined:
     probed = proof.probed
     works = probed.outcome is Outcome.WORKS
-    head = (
-        t("<b>The proxy of order #{order} works.</b>", order=order.id)
-        if works
-        else t("<b>The test of order #{order} did not succeed.</b>", order=order.id)
-    )
+    if works:
+        head = t("<b>The proxy of order #{order} works.</b>", order=order.id)
+    elif probed.outcome in _NEVER:
+        head = t("<b>The proxy of order #{order} is not tested.</b>", order=order.id)
+    else:
+        head = t("<b>The test of order #{order} did not succeed.</b>", order=order.id)
     first = (
         t("Tested: the first of {count} proxies.", count=proof.count) if proof.count > 1 else None
     )
@@ -98,7 +101,9 @@ def _country(t: Texts, country: str | None, wanted: str | None) -> Text | None:
 def _why(t: Texts, outcome: Outcome) -> Joined:
     return lines(
         _met(t, outcome),
-        t("Your order is not affected. Test it again in a minute; if it stays so, tell us."),
+        t("Your order is not affected.")
+        if outcome in _NEVER
+        else t("Your order is not affected. Test it again in a minute; if it stays so, tell us."),
     )
 
 

@@ -88,8 +88,8 @@ def _how(t: Texts, *, is_owner: bool) -> Text:
             "/cancel leaves."
         )
     return t(
-        "Send its number, the provider's name, or the host or username of a proxy. A whole line "
-        "does as well. /cancel leaves."
+        "Send an order's number, the provider's name, or the host or username of a proxy. A whole "
+        "line does as well. /cancel leaves."
     )
 
 

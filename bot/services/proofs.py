@@ -19,7 +19,7 @@ from bot.domain.clock import Clock
 from bot.domain.errors import NotFound, TooSoon
 from bot.domain.notices import ProxyTested
 from bot.domain.orders import Credentials, CustomerId, Delivery, Order, OrderId, OrderState, Proxy
-from bot.domain.proofs import OrderProof, Probed, Proof, wanted_country
+from bot.domain.proofs import OrderProof, Outcome, Probed, Proof, wanted_country
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox
 
@@ -158,7 +158,7 @@ class Proofs:
         sealed = self._vault.seal(number, _PROOF.dump_json(proof).decode())
         async with self._database.write() as tx:
             await tx.execute(insert(ProofRow).values(order_id=number, sealed=sealed, at=proof.at))
-            if tell:
+            if tell and probed.outcome is not Outcome.UNTESTABLE:
                 await self._outbox.owe(
                     tx, order.customer, ProxyTested(number), dedupe=f"tested:{number}"
                 )

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[2]
 ALICE, BORIS, OLGA = 1001, 1002, 2001
-NODEMAVEN, ABC, DATAIMPULSE = "gate.nodemaven.com", "abcproxy.vip", "gw.dataimpulse.com"
+NODEMAVEN, ABC, DATAIMPULSE = "gate.nodemaven.", "abcproxy.localhost", "gw.dataimpulse."
 
 # What somebody may have set for a shop of their own. None of it may reach the demo.
 INHERITED = {

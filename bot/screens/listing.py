@@ -9,22 +9,6 @@ from bot.domain.search import FoundPage
 from bot.i18n import Text, Texts
 from bot.screens.base import MOST_LABEL, Button, Row, short
 
-MOST_NAME = 40
-MOST_TITLE = 80
-
-
-def what(t: Texts, order: Order) -> Text:
-    """Provider and plan of an order, as they were when it was accepted."""
-    provider, plan = short(order.provider_name, MOST_NAME), short(order.title, MOST_TITLE)
-    if order.quantity > 1:
-        return t(
-            "{provider} · {plan} × {quantity}",
-            provider=provider,
-            plan=plan,
-            quantity=order.quantity,
-        )
-    return t("{provider} · {plan}", provider=provider, plan=plan)
-
 
 def state_word(t: Texts, state: OrderState) -> Text:
     """A state in two or three words for its customer."""

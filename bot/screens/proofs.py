@@ -6,8 +6,7 @@ from bot.callbacks import CheckUsage, Complain, Home, MyOrders, Prove, ShowOrder
 from bot.domain.orders import Order
 from bot.domain.proofs import OrderProof, Outcome, Proof
 from bot.i18n import Code, Joined, Text, Texts, lines, paragraphs
-from bot.screens.base import Button, Screen, short, ways_out
-from bot.screens.listing import what
+from bot.screens.base import Button, Screen, bought, short, ways_out
 
 MOST_PROTOCOL = 20
 _NEVER = frozenset({Outcome.NOT_PUBLIC, Outcome.UNTESTABLE})
@@ -69,7 +68,7 @@ def _proof(t: Texts, order: Order, proof: Proof) -> Joined:
         t("Tested: the first of {count} proxies.", count=proof.count) if proof.count > 1 else None
     )
     return paragraphs(
-        lines(head, what(t, order), first),
+        lines(head, bought(t, order), first),
         _shown(t, proof) if works else _why(t, probed.outcome),
         lines(
             t("Tested: {at}", at=proof.at),

@@ -7,8 +7,8 @@ from bot.domain.customers import Person
 from bot.domain.orders import Order
 from bot.domain.search import FoundPage, Kind, Looked, Way
 from bot.i18n import Text, Texts, lines, paragraphs
-from bot.screens.base import MOST_LABEL, Button, Screen, Style, grid, short, ways_out
-from bot.screens.listing import order_button, state_word, turn, what
+from bot.screens.base import MOST_LABEL, Button, Screen, Style, bought, grid, short, ways_out
+from bot.screens.listing import order_button, state_word, turn
 
 MOST_SOUGHT = 60
 
@@ -139,7 +139,7 @@ def _line(t: Texts, order: Order, person: Person | None) -> Text:
         "#{order}: {person}, {plan}, {price}, {state}",
         order=order.id,
         person=short(str(person), MOST_SOUGHT),
-        plan=what(t, order),
+        plan=bought(t, order),
         price=order.price,
         state=state_word(t, order.state),
     )

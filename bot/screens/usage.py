@@ -40,10 +40,12 @@ from bot.domain.usage import (
 from bot.i18n import Code, Joined, Text, Texts, Value, lines, paragraphs
 from bot.screens.base import (
     MOST_LABEL,
+    MOST_NAME,
     Button,
     Link,
     Row,
     Screen,
+    bought,
     grid,
     page_of,
     pager,
@@ -51,7 +53,7 @@ from bot.screens.base import (
     short,
     ways_out,
 )
-from bot.screens.listing import MOST_NAME, order_button, turn, what
+from bot.screens.listing import order_button, turn
 
 MOST_FIGURE = 40
 BAR = 10
@@ -99,7 +101,7 @@ def usage(t: Texts, reading: OrderUsage) -> Screen:
             pass
     return Screen(
         paragraphs(
-            lines(t("<b>Usage of order #{order}</b>", order=shown.id), what(t, shown)),
+            lines(t("<b>Usage of order #{order}</b>", order=shown.id), bought(t, shown)),
             _seen(t, shown.provider_name, reading.seen, is_code=shown.is_code),
             _course(t, shown, reading.readings),
             redeem_steps(t) if shown.is_code and _is_unknowable(reading.seen) else None,
@@ -124,7 +126,7 @@ def alert(t: Texts, choice: AlertChoice) -> Screen:
     off = Button(t("🔕 No alert"), SetAlert(order=order.id, percent=0))
     return Screen(
         paragraphs(
-            lines(t("<b>Alert for order #{order}</b>", order=order.id), what(t, order)),
+            lines(t("<b>Alert for order #{order}</b>", order=order.id), bought(t, order)),
             t(
                 "You get a message as soon as {percent} % is seen to be used.",
                 percent=choice.percent,
@@ -154,7 +156,7 @@ def alerted(t: Texts, order: Order, percent: int, readings: Sequence[Measured]) 
                     percent=percent,
                     order=order.id,
                 ),
-                what(t, order),
+                bought(t, order),
             ),
             _measured(t, readings[0]) if readings else None,
             _course(t, order, readings),
@@ -176,7 +178,8 @@ def unwatched(t: Texts, order: Order) -> Screen:
     return Screen(
         paragraphs(
             lines(
-                t("<b>The alert for order #{order} has ended.</b>", order=order.id), what(t, order)
+                t("<b>The alert for order #{order} has ended.</b>", order=order.id),
+                bought(t, order),
             ),
             t("The provider has told nothing about its traffic for days."),
         ),

@@ -457,6 +457,7 @@ def telegram_side(shop: Shop, bot: Bot, info: ShopInfo, tasks: asyncio.TaskGroup
         renderer,
         tasks,
         shop.clock,
+        bot=bot,
         orders=shop.orders,
         formats=shop.formats,
         customers=shop.customers,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from aiogram import Bot
 from aiogram.exceptions import (
     AiogramError,
     TelegramBadRequest,
@@ -47,6 +48,7 @@ from bot.domain.notices import (
 from bot.domain.orders import OrderId
 from bot.domain.tastes import grammar_of
 from bot.handlers.buckets import Buckets
+from bot.handlers.introduction import give_owner_menu
 from bot.handlers.render import Renderer, limit_of
 from bot.i18n import Texts, texts
 from bot.screens import delivery as delivery_screens
@@ -98,6 +100,7 @@ class Courier:
         tasks: asyncio.TaskGroup,
         clock: Clock,
         *,
+        bot: Bot,
         orders: Orders,
         formats: Formats,
         customers: Customers,
@@ -110,6 +113,7 @@ class Courier:
     ) -> None:
         self._outbox = outbox
         self._renderer = renderer
+        self._bot = bot
         self._tasks = tasks
         self._clock = clock
         self._orders = orders
@@ -328,6 +332,7 @@ class Courier:
                 is_there = await asyncio.to_thread(Path(notice.file).is_file)
                 return notices.backup_made(t, notice) if is_there else None
             case ShopReady():
+                await give_owner_menu(self._bot, owed.chat_id)
                 return welcome(t, await self._desk.state(), self._markup.rules()[0])
             case Trouble() as notice:
                 return notices.trouble(t, notice)

@@ -60,9 +60,7 @@ async def introduce(bot: Bot, owners: Iterable[int]) -> None:
     The bot's name is left as it is: it is the shop's brand, chosen with BotFather.
     """
     try:
-        # English comes last and without a language code: it is what everybody else sees.
-        for language in sorted(LANGUAGES, key=lambda code: code == "en"):
-            t, code = texts(language), None if language == "en" else language
+        for t, code in _languages():
             await bot(
                 SetMyCommands(
                     commands=_menu(commands(t)),
@@ -75,6 +73,18 @@ async def introduce(bot: Bot, owners: Iterable[int]) -> None:
             await _describe(bot, t, code)
     except AiogramError as error:
         log.warning("Telegram did not take the introduction", error=type(error).__name__)
+
+
+async def give_owner_menu(bot: Bot, owner: int) -> None:
+    """Set the menu of an owner who has started the bot; before that, Telegram refuses it."""
+    for t, code in _languages():
+        await _menu_of(bot, owner, t, code)
+
+
+def _languages() -> list[tuple[Texts, str | None]]:
+    # English comes last and without a language code: it is what everybody else sees.
+    ordered = sorted(LANGUAGES, key=lambda code: code == "en")
+    return [(texts(code), None if code == "en" else code) for code in ordered]
 
 
 async def _menu_of(bot: Bot, owner: int, t: Texts, code: str | None) -> None:

@@ -64,7 +64,7 @@ async def scene(database_url: str) -> AsyncIterator[Scene]:
             bot, dispatcher, renderer, tasks, clock, on_conflict=nothing, sleep=sleep
         )
         courier = Courier(
-            shop.outbox, renderer, tasks, clock, orders=shop.orders, formats=shop.formats,
+            shop.outbox, renderer, tasks, clock, bot=bot, orders=shop.orders, formats=shop.formats,
             customers=shop.customers, catalog=shop.catalog, markup=shop.markup,
             usages=shop.usages, desk=shop.desk, proofs=shop.proofs,
         )  # fmt: skip

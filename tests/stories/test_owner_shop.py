@@ -53,6 +53,8 @@ async def test_an_owner_reads_once_what_works_at_the_first_contact(
     told = [said for said in otto.messages if "You own this shop" in said.text]
     assert len(told) == 1
     assert "✅ Price list: 26 plans" in told[0].text
+    menu = app.core.call("getMyCommands", {"scope": {"type": "chat", "chat_id": OTTO.id}}).result
+    assert "topup" in {each["command"] for each in menu}
     assert not [said for said in customer.messages if "You own this shop" in said.text]
 
 

@@ -33,6 +33,7 @@ GIG = plan(7, "3.50")
         (Rule(percent_bp=2000), "3.50", "4.20"),
         (Rule(percent_bp=1), "1.00", "1.01"),
         (Rule(percent_bp=2800), "1.50", "1.92"),  # a float says 1.93
+        (Rule(percent_bp=5000), "0.006667", "0.02"),  # half a micro-unit is not given away
         (Rule(fixed=usd("0.50")), "3.50", "4.00"),
         (Rule(percent_bp=1500, fixed=usd("0.20")), "3.50", "4.23"),
         (Rule(percent_bp=1500, least=usd("0.30")), "0.45", "0.75"),

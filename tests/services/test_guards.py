@@ -18,6 +18,7 @@ from bot.domain.catalog import Plan
 from bot.domain.money import usd
 from bot.domain.orders import CustomerId, OrderId, OrderState, parse_proxies
 from bot.domain.requests import TopUp
+from bot.domain.shop import Sent
 from bot.services.lanes import Lane
 from bot.services.leases import LASTS, Lease, LeaseLost
 from bot.services.orders import Placing
@@ -187,6 +188,24 @@ async def test_one_process_works_until_its_lease_runs_out(
     assert await second.take()
     with pytest.raises(LeaseLost):
         await first.renew()
+
+
+async def test_a_delivery_whose_credentials_cannot_be_kept_is_not_told(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="10")
+    order = (await bench.buy(customer)).order.id
+
+    with breaking(bench.shop.database, "INSERT INTO deliveries"), pytest.raises(Broken):
+        await bench.work()
+
+    assert (await bench.shop.orders.find(order)).state is OrderState.PLACING
+    assert not any(sent.kind == "order_delivered" for sent in await notices(bench, order))
+    await bench.pass_time(5)
+    assert (await bench.shop.orders.find(order)).state is OrderState.DELIVERED
+    assert any(sent.kind == "order_delivered" for sent in await notices(bench, order))
+
+
+async def notices(bench: Bench, order: OrderId) -> tuple[Sent, ...]:
+    return (await bench.shop.orders.file(order)).notices
 
 
 @ON_SQLITE

@@ -11,6 +11,7 @@ from bot.callbacks import (
     CheckUsage,
     Complain,
     Confirm,
+    GiveBack,
     Inbox,
     OwnerOrder,
     SetLanguage,
@@ -471,7 +472,11 @@ async def test_an_owners_buttons_do_nothing_for_a_customer(
 ) -> None:
     await owner.send("/topup 1001 10")
 
-    for payload in (Confirm(request=1), Confirm(request=2), Shop(), Inbox(), OwnerOrder(order=1)):
+    payloads = (
+        Confirm(request=1), Confirm(request=2), Shop(), Inbox(), OwnerOrder(order=1),
+        GiveBack(order=1, sure=True),
+    )  # fmt: skip
+    for payload in payloads:
         await customer.send("/help")
         await customer.press(payload.pack())
         assert "This button is from an older menu." in customer.text

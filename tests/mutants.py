@@ -1,0 +1,523 @@
+"""Mutants: guards taken out one at a time, each with the test that must notice it.
+
+`python -m tests.mutants` copies the project, breaks one line of the copy, runs the one test that
+is named beside it, and says whether that test failed. A test that nothing can make fail protects
+nobody.
+
+Not in the list, because this code has no such line to break:
+
+- the comparison of a webhook's secret: the bot polls, and has no webhook yet;
+- an answer that leaves before the commit: handlers return what is drawn, and the polling loop
+  draws it after the handler; its two seams are `woken before the commit` and `handled too early`;
+- the second half of adopting without a baseline, the order in `_oldest_after`: no two orders of
+  one match group are ever in doubt together, so that nothing can tell it from its first half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+PARTS: Final = ("bot", "migrations", "tests", "pyproject.toml", "README.md", ".env.example")
+"""What a test needs of the project."""
+AT_ONCE: Final = 2
+MOST_SECONDS: Final = 900.0
+
+_AGAIN: Final = '; await tx.exec_driver_sql("COMMIT"); await tx.exec_driver_sql("BEGIN IMMEDIATE")'
+"""Ends the transaction on SQLite and begins another one."""
+_ORDERS: Final = "bot/services/orders.py"
+_FULFILMENT: Final = "bot/services/fulfilment.py"
+_WALLETS: Final = "bot/services/wallets.py"
+_SESSION: Final = "bot/db/session.py"
+_TABLES: Final = "migrations/versions/0001_tables_and_triggers.py"
+_GUARDS: Final = "tests/services/test_guards.py::"
+_BUYING: Final = "tests/services/test_orders.py::"
+_FINDING: Final = "tests/services/test_finding_out.py::"
+_TROUBLE: Final = "tests/stories/test_trouble.py::"
+_LAWS: Final = "tests/db/test_laws.py::"
+_MOVES: Final = "tests/machines/test_machines.py::test_orders_move_as_the_table_says"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One line of one file, what it is turned into, and the test that must fail then."""
+
+    name: str
+    file: str
+    line: str
+    """It stands exactly once in the file; with a neighbour where it needs one to be found."""
+    instead: str
+    test: str
+
+    def broken(self, text: str) -> str:
+        """The file with this guard taken out; raises `ValueError` where the line is gone."""
+        found = text.count(self.line)
+        if found != 1:
+            raise ValueError(f"{self.name}: the line stands {found} times in {self.file}")
+        return text.replace(self.line, self.instead)
+
+
+def _unique(name: str, constraint: str) -> Mutant:
+    test = _LAWS + "test_whatever_must_be_unique_is_refused_the_second_time"
+    if name == "postings_reference":
+        # On SQLite a trigger refuses the second one as well: only the models miss the constraint.
+        test = "tests/test_migrations.py::test_the_migrations_make_the_tables_of_the_models"
+    return Mutant(f"no unique {name}", _TABLES, constraint, "", test)
+
+
+MUTANTS: Final = (
+    # The ledger
+    Mutant(
+        "a debit beyond the balance",
+        _WALLETS,
+        "                        WalletRow.balance >= -change,\n",
+        "",
+        "tests/stories/test_owner_money.py"
+        "::test_a_debit_that_was_previewed_before_the_money_was_spent_takes_nothing",
+    ),
+    Mutant(
+        "a request done twice",
+        "bot/services/requests.py",
+        "                RequestRow.done_at.is_(None),\n                RequestRow.at >= now - VALID,",
+        "                RequestRow.at >= now - VALID,",
+        "tests/stories/test_owner_money.py"
+        "::test_confirm_moves_the_money_once_and_everybody_is_told",
+    ),
+    Mutant(
+        "another owner's request",
+        "bot/services/requests.py",
+        ".where(RequestRow.id == request, RequestRow.by == by)\n        async",
+        ".where(RequestRow.id == request)\n        async",
+        "tests/stories/test_owner_money.py"
+        "::test_another_owners_preview_can_neither_be_confirmed_nor_dropped",
+    ),
+    Mutant(
+        "a hold that resolves twice",
+        _ORDERS,
+        'tx, PostingKind.CAPTURE, f"order:{order}:settle"',
+        'tx, PostingKind.CAPTURE, f"order:{order}:capture"',
+        _GUARDS + "test_a_hold_that_was_given_back_is_never_captured_whatever_its_state_says",
+    ),
+    Mutant(
+        "a difference that the audit does not see",
+        "bot/services/audit.py",
+        'select(wallet, WalletRow.balance, sums).where(WalletRow.balance != sums)',
+        'select(wallet, WalletRow.balance, sums).where(WalletRow.balance < 0)',
+        "tests/test_restore.py::test_a_backup_whose_books_were_changed_changes_nothing",
+    ),
+    Mutant(
+        "a red audit that stops nothing",
+        "bot/services/audit.py",
+        "if not report.is_green:",
+        "if report.is_green:",
+        "tests/stories/test_owner_shop.py"
+        "::test_books_that_do_not_balance_freeze_the_money_and_nothing_else",
+    ),
+    # The database
+    _unique("lanes_token", '''        sa.UniqueConstraint(
+            "upstream", "token_fingerprint", name=op.f("uq_lanes_upstream_token_fingerprint")
+        ),
+'''),
+    _unique("providers_code", '''        sa.UniqueConstraint("upstream", "code", name=op.f("uq_providers_upstream_code")),
+'''),
+    _unique("plans_code", '''        sa.UniqueConstraint("provider_id", "code", name=op.f("uq_plans_provider_id_code")),
+'''),
+    _unique("rule_changes_request", '''        sa.UniqueConstraint("request_id", name=op.f("uq_rule_changes_request_id")),
+'''),
+    _unique("orders_intent", '''        sa.UniqueConstraint("customer_id", "intent", name=op.f("uq_orders_customer_id_intent")),
+'''),
+    _unique("orders_upstream_order", '''        sa.UniqueConstraint(
+            "lane_id", "upstream_order_id", name=op.f("uq_orders_lane_id_upstream_order_id")
+        ),
+'''),
+    _unique("orders_tag", '''        sa.UniqueConstraint("tag", name=op.f("uq_orders_tag")),
+'''),
+    _unique("outbox_dedupe", '''        sa.UniqueConstraint("dedupe", name=op.f("uq_outbox_dedupe")),
+'''),
+    _unique("postings_reference", '''        sa.UniqueConstraint("reference", name=op.f("uq_postings_reference")),
+'''),
+    _unique("upstream_orders_reference", '''        sa.UniqueConstraint(
+            "lane_id", "reference", name=op.f("uq_upstream_orders_lane_id_reference")
+        ),
+'''),
+    _unique("upstream_orders_order", '''        sa.UniqueConstraint("order_id", name=op.f("uq_upstream_orders_order_id")),
+'''),
+    Mutant(
+        "sold under cost",
+        _TABLES,
+        'sa.CheckConstraint("price_micros >= cost_micros"',
+        'sa.CheckConstraint("price_micros >= 0"',
+        _LAWS + "test_every_broken_check_is_refused",
+    ),
+    Mutant(
+        "a balance below zero",
+        _TABLES,
+        '"balance >= 0 AND balance <= 1000 * 1000000000000"',
+        '"balance <= 1000 * 1000000000000"',
+        _LAWS + "test_every_broken_check_is_refused",
+    ),
+    Mutant(
+        "triggers dropped by a migration",
+        _TABLES,
+        "for trigger in SQLITE_TRIGGERS if is_sqlite",
+        "for trigger in () if is_sqlite",
+        _LAWS + "test_a_posting_is_never_changed_or_deleted",
+    ),
+    Mutant(
+        "BEGIN for BEGIN IMMEDIATE",
+        _SESSION,
+        'connection.exec_driver_sql("BEGIN IMMEDIATE")',
+        'connection.exec_driver_sql("BEGIN")',
+        _GUARDS + "test_nothing_is_written_between_a_reading_and_what_follows_from_it",
+    ),
+    Mutant(
+        "foreign keys off",
+        _SESSION,
+        '"foreign_keys = ON",',
+        '"foreign_keys = OFF",',
+        _LAWS + "test_nothing_points_at_a_row_that_is_not_there",
+    ),
+    Mutant(
+        "a commit that does not wait for the disk",
+        _SESSION,
+        "{'FULL' if wal else 'EXTRA'}",
+        "{'OFF' if wal else 'NORMAL'}",
+        _GUARDS + "test_a_new_database_is_ready_with_foreign_keys_and_full_syncs",
+    ),
+    Mutant(
+        "credentials that fit any order",
+        "bot/db/vault.py",
+        'return f"delivery:{order}".encode()',
+        'return b"delivery"',
+        "tests/db/test_vault.py::test_a_value_moved_to_another_order_does_not_open",
+    ),
+    # One transaction
+    Mutant(
+        "order and hold in two commits",
+        _ORDERS,
+        "row = (await tx.execute(insertion.returning(*_ORDER))).one()",
+        "row = (await tx.execute(insertion.returning(*_ORDER))).one()" + _AGAIN,
+        _GUARDS + "test_an_order_whose_money_cannot_be_held_is_not_there",
+    ),
+    Mutant(
+        "a notice outside the transaction",
+        "bot/services/outbox.py",
+        "        now = self._clock.now()\n",
+        "        now = self._clock.now()" + _AGAIN + "\n",
+        _GUARDS + "test_a_top_up_that_nobody_would_be_told_of_does_not_happen",
+    ),
+    Mutant(
+        "credentials after the message",
+        _ORDERS,
+        "await self._store(tx, order, delivery, raw)",
+        "await self._outbox.owe(tx, CustomerId(moved.customer_id), OrderDelivered(order))"
+        + _AGAIN
+        + "; await self._store(tx, order, delivery, raw)",
+        _GUARDS + "test_a_delivery_whose_credentials_cannot_be_kept_is_not_told",
+    ),
+    Mutant(
+        "woken before the commit",
+        _SESSION,
+        "tx.info[_WAKES].add(sleeper)",
+        "sleeper.set()",
+        "tests/db/test_session.py::test_a_sleeper_wakes_after_the_commit_and_not_before",
+    ),
+    Mutant(
+        "handled too early",
+        "bot/handlers/polling.py",
+        "            place = place_of(update)\n",
+        "            self._handled.add(update.update_id); place = place_of(update)\n",
+        "tests/handlers/test_polling.py"
+        "::test_an_unreachable_database_leaves_the_batch_unconfirmed",
+    ),
+    Mutant(
+        "a message sent twice when the database fails",
+        "bot/handlers/courier.py",
+        "self._taken.add(owed.id)",
+        "pass",
+        "tests/handlers/test_courier.py"
+        "::test_a_database_that_fails_after_the_sending_makes_no_second_message",
+    ),
+    # An order's moves
+    Mutant(
+        "a move without its compare-and-set",
+        _ORDERS,
+        ".where(OrderRow.id == order, OrderRow.state.in_(legal))",
+        ".where(OrderRow.id == order)",
+        _MOVES,
+    ),
+    Mutant(
+        "a move that is not in the table",
+        "bot/domain/orders.py",
+        "_S.IN_DOUBT: frozenset({_S.DELIVERED,",
+        "_S.IN_DOUBT: frozenset({_S.PLACING, _S.DELIVERED,",
+        "tests/domain/test_orders.py::test_an_order_in_doubt_is_never_sent_again",
+    ),
+    Mutant(
+        "sent again after a restart",
+        _FULFILMENT,
+        'await self._orders.doubt(OrderId(row.id), "interrupted")',
+        'await self._orders.back_in_line(OrderId(row.id), "interrupted", 0)',
+        _BUYING + "test_an_order_left_in_placing_by_a_crash_is_never_sent_again",
+    ),
+    Mutant(
+        "sent again after a lost answer",
+        _FULFILMENT,
+        "await self._orders.doubt(order, unclear.code, is_documented=unclear.documented)",
+        "await self._orders.back_in_line(order, unclear.code, after=0)",
+        _BUYING + "test_a_lost_request_is_given_back_after_the_quarantine",
+    ),
+    Mutant(
+        "given back after a lost answer",
+        _FULFILMENT,
+        "await self._orders.doubt(order, unclear.code, is_documented=unclear.documented)",
+        'await self._orders.release(order, "unavailable", outcome=unclear.code)',
+        _BUYING + "test_a_lost_answer_is_found_by_listing",
+    ),
+    Mutant(
+        "sent too late",
+        _FULFILMENT,
+        "if is_late or not timedelta(0) <= waited <= SEND_WITHIN:",
+        "if False:",
+        _GUARDS + "test_a_request_that_leaves_too_late_is_not_sent",
+    ),
+    Mutant(
+        "delivered before it is finished",
+        _FULFILMENT,
+        "made.delivery if made.progress is Progress.READY else None\n            await",
+        "made.delivery\n            await",
+        "tests/faults/test_attacks.py"
+        "::test_an_answer_that_calls_the_order_unfinished_is_not_delivered",
+    ),
+    # Finding out
+    Mutant(
+        "no quarantine",
+        _ORDERS,
+        "\nQUARANTINE = timedelta(minutes=15)",
+        "\nQUARANTINE = timedelta(0)",
+        _BUYING + "test_a_lost_request_is_given_back_after_the_quarantine",
+    ),
+    Mutant(
+        "no short quarantine",
+        _ORDERS,
+        "SHORT_QUARANTINE = timedelta(minutes=1)",
+        "SHORT_QUARANTINE = timedelta(0)",
+        _GUARDS + "test_an_error_in_their_own_form_is_waited_for_a_minute",
+    ),
+    Mutant(
+        "no late watch",
+        _FULFILMENT,
+        "return await self._watch()",
+        "return False",
+        _FINDING + "test_an_order_made_after_it_was_given_back_is_written_off_and_told",
+    ),
+    Mutant(
+        "a 502 taken for a refusal",
+        "bot/upstreams/gateproxy.py",
+        "return Unclear(code, status=status, documented=True)",
+        "return Refused(code, status=status)",
+        "tests/upstreams/test_gateproxy.py"
+        "::test_the_code_of_a_refused_order_says_what_is_known",
+    ),
+    Mutant(
+        "a failed listing taken for an empty one",
+        _FULFILMENT,
+        "                await self._look_later(row, None)\n            return\n",
+        "                await self._look_later(row, None)\n            began_at = self._clock.now()\n",
+        _FINDING + "test_a_listing_that_fails_never_counts_as_nothing_found",
+    ),
+    Mutant(
+        "adopted without a baseline",
+        _ORDERS,
+        "                    func.coalesce(func.max(UpstreamOrderRow.id), 0)\n"
+        "                ).scalar_subquery(),",
+        "                    func.coalesce(func.min(UpstreamOrderRow.id), 1) - 1\n"
+        "                ).scalar_subquery(),",
+        _GUARDS + "test_an_upstream_order_known_before_the_attempt_is_not_what_the_attempt_made",
+    ),
+    Mutant(
+        "one of several candidates taken",
+        _FULFILMENT,
+        "if not tagged and len(candidates) > len(group):",
+        "if False:",
+        _FINDING + "test_more_candidates_than_orders_ask_a_person",
+    ),
+    Mutant(
+        "matched on a shared account",
+        _FULFILMENT,
+        "elif not tagged and candidates and await self._is_shared():",
+        "elif False:",
+        _FINDING + "test_somebody_elses_order_is_never_sold_and_makes_the_bot_careful",
+    ),
+    # Prices and amounts
+    Mutant(
+        "the price of the button charged",
+        _ORDERS,
+        "offer = self._catalog.offer(claim.plan)",
+        'offer = __import__("dataclasses").replace('
+        "self._catalog.offer(claim.plan), price=claim.price)",
+        _TROUBLE + "test_a_price_in_a_forged_button_is_never_the_one_that_is_charged",
+    ),
+    Mutant(
+        "the price of the button not compared",
+        _ORDERS,
+        "if offer.price != claim.price:",
+        "if False:",
+        _BUYING + "test_a_changed_price_is_asked_about_and_nothing_is_held",
+    ),
+    Mutant(
+        "amounts read as Python reads numbers",
+        "bot/domain/money.py",
+        "    found = _AMOUNT.fullmatch(text)\n",
+        "    return Money.parse(text)\n    found = _AMOUNT.fullmatch(text)\n",
+        "tests/domain/test_money.py::test_what_is_not_plainly_an_amount_is_refused",
+    ),
+    Mutant(
+        "float in the markup",
+        "bot/domain/markup.py",
+        "share = -(-cost.micros * self.percent_bp // 10_000)",
+        "share = int(cost.micros * (self.percent_bp / 10_000))",
+        "tests/domain/test_markup.py::test_a_price_is_the_cost_with_its_markup_rounded_up",
+    ),
+    Mutant(
+        "prices rounded down",
+        "bot/domain/money.py",
+        "return Money(-(-self.micros // CENT) * CENT, self.currency)",
+        "return Money(self.micros // CENT * CENT, self.currency)",
+        "tests/domain/test_money.py::test_rounding_goes_up_to_the_cent",
+    ),
+    # Rights and secrets
+    Mutant(
+        "anybody's order shown again",
+        _ORDERS,
+        "select(*_ORDER).where(OrderRow.id == order, OrderRow.customer_id == customer)",
+        "select(*_ORDER).where(OrderRow.id == order)",
+        _TROUBLE + "test_somebody_elses_order_is_nothing_here",
+    ),
+    Mutant(
+        "one owner's button for everybody",
+        "bot/handlers/owner.py",
+        "tap(GiveBack, give_back, role=_OWNER)",
+        "tap(GiveBack, give_back)",
+        _TROUBLE + "test_an_owners_buttons_do_nothing_for_a_customer",
+    ),
+    Mutant(
+        "everybody is an owner",
+        "bot/handlers/routes.py",
+        "return customer.is_owner",
+        "return True",
+        "tests/handlers/test_arrival.py::test_owner_routes_do_not_exist_for_others",
+    ),
+    Mutant(
+        "taps in a group",
+        "bot/handlers/arrival.py",
+        "return chat.type == ChatType.PRIVATE and chat.id == user.id",
+        "return True",
+        "tests/handlers/test_arrival.py::test_a_tap_in_a_group_gets_a_toast",
+    ),
+    Mutant(
+        "names that are HTML",
+        "bot/i18n.py",
+        "return html.escape(_as_plain(value, locale), quote=False)",
+        "return _as_plain(value, locale)",
+        "tests/test_texts.py::test_a_hostile_name_stays_harmless_in_every_text",
+    ),
+    Mutant(
+        "secrets of any shape in the log",
+        "bot/logs.py",
+        "return _SECRETS.sub(_MASK, text)",
+        "return text",
+        "tests/test_logs.py::test_no_secret_is_in_a_line_whoever_wrote_it",
+    ),
+    Mutant(
+        "known secrets in the log",
+        "bot/logs.py",
+        "text = self._known.sub(_MASK, text)",
+        "pass",
+        "tests/test_logs.py::test_no_secret_is_in_a_line_whoever_wrote_it",
+    ),
+    # Several processes
+    Mutant(
+        "two processes at work",
+        "bot/services/leases.py",
+        "or_(LeaseRow.holder == self._holder, LeaseRow.until < now)",
+        "LeaseRow.name == self._name",
+        _GUARDS + "test_one_process_works_until_its_lease_runs_out",
+    ),
+)  # fmt: skip
+
+
+@contextmanager
+def copied() -> Iterator[Path]:
+    """A copy of the project that may be broken."""
+    with TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for part in PARTS:
+            source = ROOT / part
+            (shutil.copytree if source.is_dir() else shutil.copy2)(source, copy / part)
+        yield copy
+
+
+def verdict(mutant: Mutant) -> tuple[str, float]:
+    """Break the line in a copy of the project and run the test: `killed`, or what went wrong."""
+    began = time.monotonic()
+    with copied() as copy:
+        file = copy / mutant.file
+        try:
+            file.write_text(mutant.broken(file.read_text(encoding="utf-8")), encoding="utf-8")
+        except ValueError as gone:
+            return str(gone), 0.0
+        return _told_by((mutant.test,), copy), time.monotonic() - began
+
+
+def _told_by(tests: Sequence[str], folder: Path) -> str:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=MOST_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "hung"
+    # Only a test that ran and failed is a verdict: 2 to 5 say that it could not even be run.
+    said = {0: "survived", 1: "killed"}.get(done.returncode)
+    return said or f"broken\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run all mutants, or the one named; 1 when any is not killed."""
+    reader = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    reader.add_argument("--only", metavar="NAME", help="this mutant alone")
+    name = reader.parse_args(arguments).only
+    chosen = [one for one in MUTANTS if name in (None, one.name)]
+    if not chosen:
+        reader.error(f"no mutant is called {name!r}")
+    survivors = 0
+    began = time.monotonic()
+    with copied() as copy:
+        # A test that is red anyway would pass for one that notices.
+        told = _told_by(sorted({one.test for one in chosen}), copy)
+    if told != "survived":
+        print(f"the tests must be green before anything is broken, and are not: {told}")
+        return 1
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for mutant, (told, seconds) in zip(chosen, pool.map(verdict, chosen), strict=True):
+            survivors += told != "killed"
+            print(f"{seconds:5.0f} s  {told:8}  {mutant.name}", flush=True)
+    seconds = time.monotonic() - began
+    print(f"{len(chosen) - survivors} of {len(chosen)} killed in {seconds:.0f} s")
+    return int(survivors > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -15,11 +15,14 @@ from urllib.parse import quote
 from weakref import WeakSet
 
 from sqlalchemy import event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.sql.dml import Insert
 
 from bot.domain.errors import StartRefused
 
@@ -80,6 +83,13 @@ _WAKES = "wakes"
 def wake(tx: AsyncConnection, sleeper: asyncio.Event) -> None:
     """Set an event once this transaction is committed, so that nobody wakes too early."""
     tx.info[_WAKES].add(sleeper)
+
+
+def insert_missing(tx: AsyncConnection, table: type[DeclarativeBase]) -> Insert:
+    """An INSERT that passes over rows whose unique key is there already."""
+    if tx.dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
 
 
 class Database:

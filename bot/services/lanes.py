@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from bot.db.models import LaneRow, OrderRow, UpstreamOrderRow
-from bot.db.session import Database
+from bot.db.session import Database, insert_missing
 from bot.domain.clock import Clock
 from bot.domain.errors import OutOfService, StartRefused, UpstreamError
 from bot.domain.money import BOOKS, Money
@@ -311,7 +311,8 @@ class Lanes:
             new = [one for one in listed if one.reference in unknown]
             if new:
                 await tx.execute(
-                    insert(UpstreamOrderRow),
+                    # Another process may have written one down since: either row will do.
+                    insert_missing(tx, UpstreamOrderRow),
                     [
                         {
                             "lane_id": lane.id,

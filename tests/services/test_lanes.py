@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
+from bot.db.models import UpstreamOrderRow
 from bot.domain.errors import OfferGone, StartRefused
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
+from bot.services.lanes import Lane, Lanes
 from bot.upstreams.sandbox import Fault, GateProxySandbox
 from tests.bench import Bench, HandClock, opened
 
@@ -31,6 +36,34 @@ async def test_two_accounts_share_the_work(
 
     by_token = [order.token for order in two_accounts.orders]
     assert sorted(by_token) == [A] * 3 + [B] * 3
+
+
+async def test_two_processes_that_list_the_same_order_at_once_both_go_on(
+    bench: Bench,
+    database_url: str,
+    sandbox: GateProxySandbox,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opened(database_url, sandbox, clock) as other:
+        both_know = asyncio.Barrier(2)
+        really_unknown = Lanes._unknown
+
+        async def unknown(lanes: Lanes, lane: Lane, listed: Iterable[str]) -> set[str]:
+            found = await really_unknown(lanes, lane, listed)
+            await both_know.wait()
+            return found
+
+        token = next(iter(sandbox.accounts))
+        sandbox._make(sandbox.accounts[token], token, "nodemaven", "1", Fault())
+        shops = (bench.shop, other.shop)
+        with monkeypatch.context() as patch:
+            patch.setattr(Lanes, "_unknown", unknown)
+            await asyncio.gather(*(shop.lanes.list(lane) for shop in shops for lane in shop.lanes))
+
+        async with bench.shop.database.read() as reader:
+            kept = await reader.scalars(select(UpstreamOrderRow.reference))
+            assert list(kept.all()) == [sandbox.orders[0].reference]
 
 
 async def test_two_tokens_of_one_account_are_refused_at_the_start(

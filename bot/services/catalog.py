@@ -174,6 +174,20 @@ class Catalog:
             await self._keep(tx, upstream.name, lists, provider)
         await self.load()
 
+    async def close(self, plan: Plan) -> None:
+        """Sell a plan no more, until a price list names it again."""
+        async with self._database.write() as tx:
+            await tx.execute(update(PlanRow).where(PlanRow.id == plan.id).values(is_open=0))
+        await self.load()
+
+    async def close_provider(self, provider: Provider) -> None:
+        """Sell nothing of a provider any more, until a price list names it again."""
+        async with self._database.write() as tx:
+            await tx.execute(
+                update(ProviderRow).where(ProviderRow.id == provider.id).values(is_open=0)
+            )
+        await self.load()
+
     async def _keep(
         self, tx: AsyncConnection, upstream: str, lists: Sequence[PriceList], only: str | None
     ) -> None:

@@ -270,6 +270,7 @@ class LaneWorker:
         except Refused as refusal:
             log.warning("order refused", order=order, code=refusal.code)
             await self._orders.release(order, _reason(refusal), outcome=refusal.code)
+            await self._take_off(plan, refusal)
             await self._outbox.alarm(
                 Trouble("refused", _about(refusal.code, order, plan)),
                 dedupe=f"refused:{refusal.code}",
@@ -289,6 +290,19 @@ class LaneWorker:
             # Whatever came with it: an order that is not finished is asked for until it is.
             delivery = made.delivery if made.progress is Progress.READY else None
             await self._orders.settle(order, made.reference, delivery, made.raw)
+
+    async def _take_off(self, plan: Plan, refusal: Refused) -> None:
+        """Offer nobody else what the upstream does not know, and read its prices again."""
+        if refusal.code == "invalid_plan":
+            await self._catalog.close(plan)
+        elif refusal.code == "provider_not_found":
+            await self._catalog.close_provider(plan.provider)
+        else:
+            return
+        try:
+            await self._catalog.refresh(self.lane.upstream)
+        except UpstreamError as error:
+            log.warning("the price list cannot be read", lane=self.lane.id, code=error.code)
 
     async def _busy(self, order: OrderId, busy: Busy) -> None:
         async with self._database.read() as reader:

@@ -183,6 +183,45 @@ async def test_a_plan_that_is_gone_is_not_sold(
     assert not any(label.startswith("1 GB") for label in customer.labels)
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "offered"),
+    [(400, "invalid_plan", [True, False]), (404, "provider_not_found", [False, False])],
+)
+async def test_what_the_provider_says_it_does_not_sell_is_hidden_at_once(
+    app: ShopFloor,
+    customer: Customer,
+    sandbox: GateProxySandbox,
+    status: int,
+    code: str,
+    offered: list[bool],
+) -> None:
+    await customer.open("1 GB", "NodeMaven")
+    sandbox.faults += [Fault(status=status, code=code), NO_PRICES]
+
+    await customer.tap("Buy")
+
+    shelves = {shelf.provider.code: shelf.offers for shelf in app.shop.catalog.shelves()}
+    titles = [offer.plan.title for offer in shelves.get("nodemaven", ())]
+    assert ["nodemaven" in shelves, "1 GB" in titles] == offered
+    sandbox.faults.clear()
+    await app.refresh()
+    await customer.open("1 GB", "NodeMaven")
+    assert "Price: 4.03 USD" in customer.text
+
+
+async def test_a_plan_that_is_refused_has_the_whole_price_list_read_again(
+    app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
+) -> None:
+    await customer.open("1 GB", "NodeMaven")
+    sandbox.providers["nodemaven"].plans.remove(sandbox.plan("nodemaven", "1"))
+    sandbox.set_price("dataimpulse", "1", "100")
+
+    await customer.tap("Buy")
+
+    assert sandbox.count("POST") == 1
+    assert app.bench.offer("dataimpulse", "1").price == usd("115")
+
+
 async def test_a_provider_that_is_switched_off_is_not_shown_and_comes_back(
     app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
 ) -> None:

@@ -11,7 +11,6 @@ import httpx
 
 from bot.domain.catalog import UsageByApi, UsageByBot, UsageCheck, UsageUnknown
 from bot.domain.errors import (
-    BadCredentials,
     Busy,
     OutOfService,
     Refused,
@@ -22,11 +21,7 @@ from bot.domain.money import Money, usd
 from bot.domain.orders import (
     Credentials,
     Delivery,
-    Proxy,
     RedeemCode,
-    is_host,
-    is_port,
-    parse_proxies,
 )
 from bot.domain.usage import Traffic
 from bot.upstreams.base import (
@@ -40,6 +35,7 @@ from bot.upstreams.base import (
     UsageReader,
 )
 from bot.upstreams.http import Answer, Code, Http
+from bot.upstreams.shapes import fields_of, is_plain, nested_in, proxies_of, rows_of, text_of
 
 BASE_URL = "https://api.gateproxy.store"
 
@@ -148,7 +144,7 @@ class GateProxy:
         answer = await self._http.post_once("/orders", {"provider": provider, "plan": plan})
         body = _order(answer.data)
         reference = _reference(body)
-        if _fields(answer.data).get("success") is not True or reference is None:
+        if fields_of(answer.data).get("success") is not True or reference is None:
             raise Unclear(Code.NO_ORDER_ID, status=answer.status)
         return _made(reference, body, answer.text, provider)
 
@@ -170,7 +166,7 @@ class GateProxy:
         """
         query = {"limit": str(PAGE_SIZE), "page": str(page)}
         answer = await self._http.get("/orders", query)
-        rows = _rows(answer.data, ("orders", "data", "items", "results"))
+        rows = rows_of(answer.data, ("orders", "data", "items", "results"))
         if rows is None:
             raise Unclear(Code.UNREADABLE, status=answer.status)
         return Page(tuple(_listed(row) for row in rows), is_last=len(rows) < LEAST_PAGE)
@@ -181,7 +177,7 @@ class GateProxy:
 
     async def _of_provider(self, provider: str) -> tuple[Priced, ...]:
         answer = await self._http.get(f"/providers/{_part(provider)}/pricing")
-        rows = _rows(answer.data, ("plans", "pricing", "data"))
+        rows = rows_of(answer.data, ("plans", "pricing", "data"))
         if rows is None:
             raise Unclear(Code.UNREADABLE, status=answer.status)
         return _plans(rows, _currency(answer.data))
@@ -216,7 +212,7 @@ class GateProxyUsage:
     async def of_username(self, provider: str, username: str) -> Traffic:
         """The traffic of any proxy of a provider, by its full username."""
         # A segment of dots would be folded away from the path, before it is sent.
-        if not _is_plain(username, 256) or not username.strip("."):
+        if not is_plain(username, 256) or not username.strip("."):
             raise Refused(_NO_PROXY)
         return _traffic(
             await self._http.get(f"/proxies/{_part(provider)}/{_part(username)}/usage")
@@ -232,7 +228,7 @@ class GateProxyBalance:
     async def read(self) -> Money:
         """Our balance, in GateProxy's currency."""
         answer = await self._http.get("/account/balance")
-        for fields in _nested(answer.data, ("data", "account", "result")):
+        for fields in nested_in(answer.data, ("data", "account", "result")):
             micros = _micros(fields.get("balance"))
             if micros is not None:
                 return Money(micros, _currency(fields))
@@ -243,7 +239,7 @@ def _refusal(answer: Answer) -> UpstreamError | None:
     """GateProxy's word for "no". The code decides; a status carries up to three meanings."""
     status, after = answer.status, answer.retry_after
     is_read = answer.method == "GET"
-    body = _fields(answer.data)
+    body = fields_of(answer.data)
     if 200 <= status < 300 and "error" not in body and body.get("success", True) is True:
         return None
     match answer.data:
@@ -277,12 +273,12 @@ def _safe(code: str) -> str:
 
 def _providers(data: object) -> dict[str, tuple[str, bool]]:
     """Name and whether it is active, by provider id."""
-    rows = _rows(data, ("providers", "data", "items", "results"))
+    rows = rows_of(data, ("providers", "data", "items", "results"))
     if rows is None:
         raise Unclear(Code.UNREADABLE)
     listed = {}
     for row in rows:
-        fields = _fields(row)
+        fields = fields_of(row)
         code, status = fields.get("id"), fields.get("status")
         if isinstance(code, str) and _ID.fullmatch(code):
             is_active = isinstance(status, str) and status.strip().casefold() == "active"
@@ -291,7 +287,7 @@ def _providers(data: object) -> dict[str, tuple[str, bool]]:
 
 
 def _name(code: str, name: object) -> str:
-    if isinstance(name, str) and _is_plain(name.strip(), 64):
+    if isinstance(name, str) and is_plain(name.strip(), 64):
         return name.strip()
     return NAMES.get(code, code)
 
@@ -324,13 +320,13 @@ def _price_lists(data: object) -> Iterator[tuple[str, list[object], str]]:
     entries = data if isinstance(data, list) else []
     if isinstance(data, dict):
         currency = _currency(data, currency)
-        entries = [{"provider": code, "plans": _rows(data[code], wraps)} for code in data]
-        entries = [{**_fields(data[entry["provider"]]), **entry} for entry in entries]
+        entries = [{"provider": code, "plans": rows_of(data[code], wraps)} for code in data]
+        entries = [{**fields_of(data[entry["provider"]]), **entry} for entry in entries]
     flat: dict[str, list[object]] = {}
     for entry in entries:
-        fields = _fields(entry)
+        fields = fields_of(entry)
         code = _provider_of(fields) or _provider_of({"provider": fields.get("id")})
-        rows = _rows(entry, wraps)
+        rows = rows_of(entry, wraps)
         if code is not None and rows is not None:
             yield code, rows, _currency(entry, currency)
         elif code is not None and "price" in fields:
@@ -343,18 +339,18 @@ def _plans(rows: list[object], currency: str) -> tuple[Priced, ...]:
     plans: dict[str, Priced] = {}
     unsure = set()
     for row in rows:
-        fields = _fields(row)
-        code = _text(fields.get("plan"))
+        fields = fields_of(row)
+        code = text_of(fields.get("plan"))
         micros = _micros(fields.get("price"))
-        if code is None or not _is_plain(code, 64) or micros is None:
+        if code is None or not is_plain(code, 64) or micros is None:
             continue
         if not CHEAPEST.micros <= micros <= DEAREST.micros:
             continue
         title = next(
             (
                 text.strip()
-                for text in (_text(fields.get(key)) for key in ("traffic", "title", "name"))
-                if text and _is_plain(text.strip(), 64)
+                for text in (text_of(fields.get(key)) for key in ("traffic", "title", "name"))
+                if text and is_plain(text.strip(), 64)
             ),
             code,
         )
@@ -370,13 +366,13 @@ def _made(reference: str, body: dict[str, object], raw: str, provider: str | Non
 
 
 def _listed(row: object) -> Listed:
-    fields = _fields(row)
+    fields = fields_of(row)
     reference = _reference(fields)
     if reference is None:
         raise Unclear(Code.UNREADABLE)
     plan = fields.get("plan")
     # A plan that is a number was written anew: 0.12 may have been "0.120".
-    known = plan if isinstance(plan, str) and _is_plain(plan, 64) else None
+    known = plan if isinstance(plan, str) and is_plain(plan, 64) else None
     return Listed(reference, _provider_of(fields), known, _progress(fields))
 
 
@@ -390,17 +386,17 @@ def _progress(fields: dict[str, object]) -> Progress:
 
 def _delivery(body: dict[str, object], provider: str | None) -> Delivery | None:
     """What the customer gets, or None: never a part of it, and never a guess."""
-    places = list(_nested(body, ("data", "result")))
+    places = list(nested_in(body, ("data", "result")))
     if provider != CD_KEY:
         for fields in places:
             for found in (fields.get("proxy"), fields.get("proxies"), fields):
-                proxies = _proxies(found)
+                proxies = proxies_of(found)
                 if proxies:
                     return Credentials(proxies)
     if provider is None or provider == CD_KEY:
         # Where nobody says that it is a CD key, a field called `code` may be anything.
         keys = _OF_ANY_CODE if provider == CD_KEY else _OF_CD_KEYS
-        places += [_fields(fields["proxy"]) for fields in places if "proxy" in fields]
+        places += [fields_of(fields["proxy"]) for fields in places if "proxy" in fields]
         for fields in places:
             for key in keys:
                 codes = _codes(fields.get(key))
@@ -409,58 +405,14 @@ def _delivery(body: dict[str, object], provider: str | None) -> Delivery | None:
     return None
 
 
-def _proxies(found: object) -> tuple[Proxy, ...] | None:
-    match found:
-        case str():
-            try:
-                proxies = parse_proxies(found).proxies
-            except BadCredentials:
-                return None
-            return proxies if all(_is_usable(proxy) for proxy in proxies) else None
-        case dict():
-            proxy = _proxy(found)
-            return None if proxy is None else (proxy,)
-        case list():
-            parts = [_proxies(entry) for entry in found if isinstance(entry, str | dict)]
-            if len(parts) != len(found):
-                return None
-            whole: tuple[Proxy, ...] = ()
-            for part in parts:
-                if part is None:
-                    return None
-                whole += part
-            return whole
-        case _:
-            return None
-
-
-def _proxy(fields: dict[str, object]) -> Proxy | None:
-    host = fields.get("host", fields.get("ip"))
-    port = _text(fields.get("port"))
-    username = _text(fields.get("username", fields.get("login")))
-    password = _text(fields.get("password"))
-    if not isinstance(host, str) or not is_host(host) or port is None or not is_port(port):
-        return None
-    if username is None or password is None:
-        return None
-    protocol = fields.get("protocol")
-    word = protocol.strip().upper() if isinstance(protocol, str) else ""
-    proxy = Proxy(host, int(port), username, password, word if _is_plain(word, 16) else "HTTP")
-    return proxy if _is_usable(proxy) else None
-
-
-def _is_usable(proxy: Proxy) -> bool:
-    return _is_plain(proxy.username, 256) and _is_plain(proxy.password, 256)
-
-
 def _codes(found: object) -> tuple[str, ...] | None:
     """The codes of a list, or the one code; None if any is not one."""
     codes: list[str] = []
     for entry in found if isinstance(found, list) else [found]:
-        fields = _fields(entry)
+        fields = fields_of(entry)
         named = [fields[key] for key in _OF_ANY_CODE if key in fields] or [entry]
-        code = (_text(named[0]) or "").strip()
-        if len(code) < 6 or not _is_plain(code, 256) or " " in code:
+        code = (text_of(named[0]) or "").strip()
+        if len(code) < 6 or not is_plain(code, 256) or " " in code:
             return None
         if code.casefold() in _NOT_A_CODE:
             return None
@@ -469,7 +421,7 @@ def _codes(found: object) -> tuple[str, ...] | None:
 
 
 def _traffic(answer: Answer) -> Traffic:
-    for fields in _nested(answer.data, ("data", "usage", "result")):
+    for fields in nested_in(answer.data, ("data", "usage", "result")):
         words = [_amount_of_traffic(fields.get(key)) for key in ("used", "remaining", "total")]
         if any(word is not None for word in words):
             return Traffic(*words)
@@ -478,7 +430,7 @@ def _traffic(answer: Answer) -> Traffic:
 
 def _amount_of_traffic(value: object) -> str | None:
     match value:
-        case str() if _is_plain(value.strip(), 32):
+        case str() if is_plain(value.strip(), 32):
             return value.strip()
         # A number without a unit is most likely GB; the sign keeps it out of every sum.
         case int() | Decimal() if not isinstance(value, bool):
@@ -490,7 +442,7 @@ def _amount_of_traffic(value: object) -> str | None:
 def _order(data: object) -> dict[str, object]:
     """The order inside its wrapping: the innermost of `order`, `data` and `result` with an id."""
     found: dict[str, object] = {}
-    for fields in _nested(data, ("order", "data", "result")):
+    for fields in nested_in(data, ("order", "data", "result")):
         if not found or "order_id" in fields or "id" in fields:
             found = {**found, **fields}
     return found
@@ -498,7 +450,7 @@ def _order(data: object) -> dict[str, object]:
 
 def _reference(fields: dict[str, object]) -> str | None:
     """The upstream's id of an order, if it can be part of a path."""
-    value = _text(fields.get("order_id", fields.get("id")))
+    value = text_of(fields.get("order_id", fields.get("id")))
     return value if value is not None and _ID.fullmatch(value) else None
 
 
@@ -516,7 +468,7 @@ def _provider_of(fields: Mapping[str, object]) -> str | None:
 
 
 def _currency(data: object, default: str = NO_CURRENCY) -> str:
-    value = _fields(data).get("currency")
+    value = fields_of(data).get("currency")
     word = value.strip().upper() if isinstance(value, str) else ""
     return word if _CURRENCY.fullmatch(word) else default
 
@@ -534,41 +486,6 @@ def _micros(value: object) -> int | None:
     if abs(number) >= 10**10:
         return None
     return int(number.quantize(_MICRO, ROUND_HALF_EVEN).scaleb(6))
-
-
-def _text(value: object) -> str | None:
-    """A text, or a number as it was written."""
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        return None
-    return str(value)
-
-
-def _is_plain(text: str, most: int) -> bool:
-    return 0 < len(text) <= most and text.isprintable()
-
-
-def _fields(data: object) -> dict[str, object]:
-    return data if isinstance(data, dict) else {}
-
-
-def _nested(data: object, keys: tuple[str, ...]) -> Iterator[dict[str, object]]:
-    """An object, and the objects that it wraps under one of `keys`, three deep at most."""
-    layer = [_fields(data)]
-    for _ in range(3):
-        yield from (fields for fields in layer if fields)
-        layer = [_fields(fields[key]) for fields in layer for key in keys if key in fields]
-
-
-def _rows(data: object, keys: tuple[str, ...]) -> list[object] | None:
-    """A list, bare or under one of `keys`; None where there is none."""
-    if isinstance(data, list):
-        return data
-    for fields in _nested(data, keys):
-        for key in keys:
-            found = fields.get(key)
-            if isinstance(found, list):
-                return found
-    return None
 
 
 def _own(reference: str) -> str:

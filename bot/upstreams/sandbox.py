@@ -184,16 +184,15 @@ def catalogue() -> list[SandboxProvider]:
     ]
 
 
-class GateProxySandbox:
-    """One pretended GateProxy: mount `handle` as a transport, or serve it over HTTP.
+class Pretence:
+    """What every pretended upstream does: answers requests, remembers them, and misbehaves.
 
-    The same requests in the same order get the same answers, whatever the time of day.
+    One of them says what it answers in `_answer`, and how it refuses in `refuse`.
     """
 
     def __init__(
         self,
         *,
-        tokens: dict[str, str] | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         seed: int = 1,
@@ -201,54 +200,17 @@ class GateProxySandbox:
         self._clock = clock
         self._sleep = sleep
         self._seed = seed
-        self.providers = {provider.code: provider for provider in catalogue()}
-        self.accounts: dict[str, SandboxAccount] = {}
-        self.orders: list[SandboxOrder] = []
         self.requests: list[SandboxRequest] = []
         self.faults: list[Fault] = []
-        self.pricing_shape: PricingShape = "list"
-        self.list_has_plan = True
-        self.proxy_port: int | None = None
-        """Where a pretend proxy listens on this machine: what is delivered then leads there."""
-        self.list_lag = 0.0
-        """Seconds by the clock before a new order is listed."""
-        self.repeats = False
-        """Whether every order delivers what the first one of its provider did."""
-        for token, balance in ({TOKEN: "500.00"} if tokens is None else tokens).items():
-            self.set_balance(token, balance)
 
-    def set_balance(self, token: str, balance: str) -> None:
-        """Give an account this balance; a token not seen before opens one."""
-        if token in self.accounts:
-            self.accounts[token].balance = Decimal(balance)
-        else:
-            self.accounts[token] = SandboxAccount(Decimal(balance))
+    def refuse(self, status: int, code: str) -> httpx.Response:
+        """A refusal in the company's own form."""
+        raise NotImplementedError
 
-    def set_price(self, provider: str, plan: str, price: str) -> None:
-        """Change what a plan costs from now on."""
-        self.plan(provider, plan).price = Decimal(price)
-
-    def set_stock(self, provider: str, plan: str, *, in_stock: bool) -> None:
-        """Let a plan run out, or come back."""
-        self.plan(provider, plan).in_stock = in_stock
-
-    def set_active(self, provider: str, *, is_active: bool) -> None:
-        """Switch a provider off or on."""
-        self.providers[provider].is_active = is_active
-
-    def plan(self, provider: str, plan: str) -> SandboxPlan:
-        """A plan for sale; `KeyError` for one that does not exist."""
-        for found in self.providers[provider].plans:
-            if found.code == plan:
-                return found
-        raise KeyError(plan)
-
-    def password_of(self, username: str) -> str | None:
-        """The password that was delivered with a username."""
-        for number, order in enumerate(self.orders):
-            if self._username(order) == username:
-                return self._letters(number, "password", 12)
-        return None
+    async def _answer(
+        self, request: httpx.Request, path: str, token: str | None, fault: Fault
+    ) -> httpx.Response:
+        raise NotImplementedError
 
     def count(self, method: str, path: str = "*") -> int:
         """How many requests of this method and path pattern arrived."""
@@ -296,7 +258,7 @@ class GateProxySandbox:
         if fault.error is not None:
             raise fault.error
         if fault.code is not None:
-            response = _refusal(fault.status or 400, fault.code)
+            response = self.refuse(fault.status or 400, fault.code)
         elif replaced:
             response = httpx.Response(fault.status or 200, content=fault.body or b"")
         if fault.cut is not None:
@@ -304,6 +266,77 @@ class GateProxySandbox:
             response = httpx.Response(response.status_code, content=kept)
         response.headers.update(fault.headers)
         return response
+
+    def _letters(self, number: int, what: str, length: int) -> str:
+        """Chance that repeats itself: the same for the same seed, order and purpose."""
+        return hashlib.sha256(f"{self._seed} {number} {what}".encode()).hexdigest()[:length]
+
+
+class GateProxySandbox(Pretence):
+    """One pretended GateProxy: mount `handle` as a transport, or serve it over HTTP.
+
+    The same requests in the same order get the same answers, whatever the time of day.
+    """
+
+    def __init__(
+        self,
+        *,
+        tokens: dict[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        seed: int = 1,
+    ) -> None:
+        super().__init__(clock=clock, sleep=sleep, seed=seed)
+        self.providers = {provider.code: provider for provider in catalogue()}
+        self.accounts: dict[str, SandboxAccount] = {}
+        self.orders: list[SandboxOrder] = []
+        self.pricing_shape: PricingShape = "list"
+        self.list_has_plan = True
+        self.proxy_port: int | None = None
+        """Where a pretend proxy listens on this machine: what is delivered then leads there."""
+        self.list_lag = 0.0
+        """Seconds by the clock before a new order is listed."""
+        self.repeats = False
+        """Whether every order delivers what the first one of its provider did."""
+        for token, balance in ({TOKEN: "500.00"} if tokens is None else tokens).items():
+            self.set_balance(token, balance)
+
+    def set_balance(self, token: str, balance: str) -> None:
+        """Give an account this balance; a token not seen before opens one."""
+        if token in self.accounts:
+            self.accounts[token].balance = Decimal(balance)
+        else:
+            self.accounts[token] = SandboxAccount(Decimal(balance))
+
+    def set_price(self, provider: str, plan: str, price: str) -> None:
+        """Change what a plan costs from now on."""
+        self.plan(provider, plan).price = Decimal(price)
+
+    def set_stock(self, provider: str, plan: str, *, in_stock: bool) -> None:
+        """Let a plan run out, or come back."""
+        self.plan(provider, plan).in_stock = in_stock
+
+    def set_active(self, provider: str, *, is_active: bool) -> None:
+        """Switch a provider off or on."""
+        self.providers[provider].is_active = is_active
+
+    def plan(self, provider: str, plan: str) -> SandboxPlan:
+        """A plan for sale; `KeyError` for one that does not exist."""
+        for found in self.providers[provider].plans:
+            if found.code == plan:
+                return found
+        raise KeyError(plan)
+
+    def password_of(self, username: str) -> str | None:
+        """The password that was delivered with a username."""
+        for number, order in enumerate(self.orders):
+            if self._username(order) == username:
+                return self._letters(number, "password", 12)
+        return None
+
+    def refuse(self, status: int, code: str) -> httpx.Response:
+        """A refusal in GateProxy's envelope."""
+        return _refusal(status, code)
 
     async def _answer(
         self, request: httpx.Request, path: str, token: str | None, fault: Fault
@@ -564,10 +597,6 @@ class GateProxySandbox:
         if self.repeats:
             order = next(one for one in self.orders if one.provider == order.provider)
         return self.orders.index(order)
-
-    def _letters(self, number: int, what: str, length: int) -> str:
-        """Chance that repeats itself: the same for the same seed, order and purpose."""
-        return hashlib.sha256(f"{self._seed} {number} {what}".encode()).hexdigest()[:length]
 
 
 def _counted(text: str | None, default: int) -> int:

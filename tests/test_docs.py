@@ -438,7 +438,7 @@ async def test_the_worked_example_sells() -> None:
     ]
     assert made.progress is Progress.READY
     assert made.delivery == Credentials((Proxy("gate.acme.example", 8080, "anna", "secret"),))
-    assert await upstream.order(made.reference, "acme") == made
+    assert await upstream.order(made.reference, "acme", "1") == made
     assert [(one.reference, one.plan, one.tag) for one in page.orders] == [("a0", "1", "q" * 28)]
     assert (await upstream.recent(2)).is_last
     await upstream.close()

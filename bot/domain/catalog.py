@@ -61,6 +61,20 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanSeed:
+    """A plan of an upstream that tells no prices, as the settings first name it."""
+
+    code: str
+    title: str
+    cost: Money
+    """Of one piece."""
+    days: int
+    """How long what was bought works."""
+    most: int
+    """The most pieces of one order."""
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     """A plan at today's price per piece.
 

@@ -336,7 +336,7 @@ class LaneWorker:
     async def _poll(self, row: Row[Any]) -> None:
         order = OrderId(row.id)
         try:
-            made = await self.lane.upstream.order(row.upstream_order_id, row.provider)
+            made = await self.lane.upstream.order(row.upstream_order_id, row.provider, row.plan)
         except UpstreamError as error:
             log.warning("order cannot be read", order=order, code=error.code)
             made = None
@@ -433,7 +433,7 @@ class LaneWorker:
     async def _adopt(self, row: Row[Any], reference: str) -> None:
         made: Made | None = None
         try:
-            made = await self.lane.upstream.order(reference, row.provider)
+            made = await self.lane.upstream.order(reference, row.provider, row.plan)
         except UpstreamError as error:
             log.warning("found order cannot be read", order=row.id, code=error.code)
         delivery = made.delivery if made is not None and made.progress is Progress.READY else None

@@ -28,6 +28,10 @@ class Priced:
     code: str
     title: str
     cost: Money
+    most: int = 1
+    """The most pieces of one order; `cost` is that of one."""
+    days: int | None = None
+    """How long what was bought works; None where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class PriceList:
     """A provider with its plans. `is_active` is False for every status but `active`.
 
     `plans` is None where they could not be read now: what is known of them stays.
+    `is_seed`: nobody tells prices, and the plans are the ones to begin with.
     """
 
     provider: str
@@ -43,6 +48,7 @@ class PriceList:
     is_code: bool
     is_active: bool
     plans: tuple[Priced, ...] | None
+    is_seed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,14 @@ class Made:
 
     `delivery` is None while its credentials are not here. `raw` is the upstream's whole answer,
     kept encrypted so that an owner can deliver by hand what the adapter did not understand.
+    `subscription` is the id by which it goes on being paid until that is cancelled.
     """
 
     reference: str
     progress: Progress
     delivery: Delivery | None
     raw: str = field(repr=False)
+    subscription: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,10 @@ class Listed:
     plan: str | None
     progress: Progress
     tag: str | None = None
+    quantity: int | None = None
+    subscription: str | None = None
+    is_cancelled: bool = False
+    """The list says that nothing more is paid for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +107,22 @@ class BalanceReader(Protocol):
         """Our balance, in the upstream's currency."""
 
 
+class SubscriptionCanceller(Protocol):
+    """The ability to end what is paid again and again."""
+
+    async def cancel(self, subscription: str, plan: str) -> None:
+        """Pay no further period. Safe to repeat; `Refused` where there is no such thing."""
+
+
 class Upstream(Protocol):
     """One account at one company. Every call raises `UpstreamError`, which says what is known."""
 
     name: str
     usage: UsageReader | None
     balance: BalanceReader | None
+    subscriptions: SubscriptionCanceller | None
+    tells_credentials: bool
+    """Whether `order` brings what was bought; where it does not, an owner delivers by hand."""
 
     async def plans(self, provider: str | None = None) -> tuple[PriceList, ...]:
         """What is for sale, of one provider or of all."""
@@ -108,8 +130,8 @@ class Upstream(Protocol):
     async def place(self, provider: str, plan: str, quantity: int, tag: str) -> Made:
         """Order once. Never repeated by anybody: no upstream has an idempotency key."""
 
-    async def order(self, reference: str, provider: str) -> Made:
-        """One order as it stands now; `provider` says how to read it where it does not."""
+    async def order(self, reference: str, provider: str, plan: str) -> Made:
+        """One order as it stands now; provider and plan say how to ask for it and read it."""
 
     async def recent(self, page: int) -> Page:
         """A page of the order list, from 1."""

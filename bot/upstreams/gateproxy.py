@@ -32,6 +32,7 @@ from bot.upstreams.base import (
     Priced,
     PriceList,
     Progress,
+    SubscriptionCanceller,
     UsageReader,
 )
 from bot.upstreams.http import Answer, Code, Http
@@ -82,6 +83,8 @@ class GateProxy:
     """
 
     name = "gateproxy"
+    subscriptions: SubscriptionCanceller | None = None
+    tells_credentials = True
 
     def __init__(
         self,
@@ -148,7 +151,7 @@ class GateProxy:
             raise Unclear(Code.NO_ORDER_ID, status=answer.status)
         return _made(reference, body, answer.text, provider)
 
-    async def order(self, reference: str, provider: str) -> Made:
+    async def order(self, reference: str, provider: str, plan: str) -> Made:  # noqa: ARG002
         """One order as it stands now; `Unclear` if the answer is about another one."""
         answer = await self._http.get(f"/orders/{_own(reference)}")
         body = _order(answer.data)

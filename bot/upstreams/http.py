@@ -63,6 +63,7 @@ class Code(StrEnum):
     UNREADABLE = "unreadable"
     NO_ORDER_ID = "no_order_id"
     ANOTHER_ORDER = "another_order"
+    NO_PATH = "no_path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,14 @@ class Http:
         try:
             async with asyncio.timeout(self._order_seconds):
                 return self._judged(await self._ask(self._orders, "POST", path, content=content))
+        except TimeoutError:
+            raise Unclear(Code.TIMEOUT) from None
+
+    async def delete(self, path: str) -> Answer:
+        """Delete what `path` names, once; whoever needs it done asks again."""
+        try:
+            async with asyncio.timeout(self._order_seconds):
+                return self._judged(await self._ask(self._orders, "DELETE", path))
         except TimeoutError:
             raise Unclear(Code.TIMEOUT) from None
 

@@ -18,6 +18,7 @@ import stamina
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.domain.catalog import PlanSeed
 from bot.domain.errors import (
     Busy,
     NotSent,
@@ -26,12 +27,16 @@ from bot.domain.errors import (
     Unclear,
     UpstreamError,
 )
-from bot.domain.money import Money
+from bot.domain.money import Money, usd
 from bot.domain.orders import Credentials, RedeemCode, is_host
 from bot.domain.usage import Traffic
 from bot.upstreams.base import Made, Page, PriceList, Progress, Upstream
 from bot.upstreams.gateproxy import GateProxy
 from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox
+from bot.upstreams.sandbox_stat import STAT_KEY, STAT_ORDER_PATH, StatProxiesSandbox
+from bot.upstreams.statproxies import StatProxies
+
+SEEDS = (PlanSeed("captcha", "ISP", usd("2.00"), 30, 100),)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -45,21 +50,63 @@ class Bench:
     """An upstream over its sandbox, and the words that it needs to be called."""
 
     upstream: Upstream
-    sandbox: GateProxySandbox
+    sandbox: GateProxySandbox | StatProxiesSandbox
     provider: str
     plan: str
+    calls: dict[str, Call]
+    """Every read but that of plans, where no call tells them."""
 
     def place(self) -> Awaitable[Made]:
         return self.upstream.place(self.provider, self.plan, 1, "q" * 28)
 
 
+Call = Callable[[Any], Awaitable[object]]
+
+
 def gateproxy(token: str = TOKEN) -> Bench:
     sandbox = GateProxySandbox()
     upstream = GateProxy(token, transport=httpx.MockTransport(sandbox.handle))
-    return Bench(upstream, sandbox, "nodemaven", "0.120")
+    return Bench(
+        upstream,
+        sandbox,
+        "nodemaven",
+        "0.120",
+        {
+            "plans": lambda upstream: upstream.plans(),
+            "plans of one": lambda upstream: upstream.plans("nodemaven"),
+            "order": lambda upstream: upstream.order("ord_1", "nodemaven", "1"),
+            "recent": lambda upstream: upstream.recent(1),
+            "usage of an order": lambda upstream: upstream.usage.of_order("ord_1"),
+            "usage of a username": lambda upstream: upstream.usage.of_username("nodemaven", "x"),
+            "balance": lambda upstream: upstream.balance.read(),
+        },
+    )
 
 
-UPSTREAMS = {"gateproxy": gateproxy}
+def statproxies(token: str = STAT_KEY) -> Bench:
+    sandbox = StatProxiesSandbox()
+    upstream = StatProxies(
+        token,
+        plans=SEEDS,
+        order_path=STAT_ORDER_PATH,
+        transport=httpx.MockTransport(sandbox.handle),
+    )
+    return Bench(
+        upstream,
+        sandbox,
+        "statproxies",
+        "captcha",
+        {
+            "order": lambda upstream: upstream.order("sub_1", "statproxies", "captcha"),
+            "recent": lambda upstream: upstream.recent(1),
+            "cancel": lambda upstream: upstream.subscriptions.cancel("sub_1", "captcha"),
+        },
+    )
+
+
+UPSTREAMS = {"gateproxy": gateproxy, "statproxies": statproxies}
+CALLS = [(make, name) for make in UPSTREAMS.values() for name in make().calls]
+CALL_NAMES = [f"{make.__name__} {name}" for make, name in CALLS]
 
 
 @pytest.fixture(params=UPSTREAMS.values(), ids=list(UPSTREAMS))
@@ -88,13 +135,16 @@ async def test_an_order_is_placed_listed_and_found_again(bench: Bench) -> None:
     made = await bench.place()
 
     page = await bench.upstream.recent(1)
-    found = await bench.upstream.order(made.reference, "nodemaven")
+    found = await bench.upstream.order(made.reference, bench.provider, bench.plan)
 
     assert made.progress is Progress.READY
     assert [listed.reference for listed in page.orders] == [made.reference]
     assert (page.orders[0].provider, page.orders[0].plan) == (bench.provider, bench.plan)
     assert found.reference == made.reference
-    assert found.delivery == made.delivery is not None
+    assert found.delivery is not None
+    assert made.delivery in (None, found.delivery)
+    assert bool(made.subscription) == bool(bench.upstream.subscriptions)
+    assert page.orders[0].subscription == made.subscription
 
 
 async def test_an_order_is_one_request(bench: Bench) -> None:
@@ -104,7 +154,8 @@ async def test_an_order_is_one_request(bench: Bench) -> None:
 
 
 async def test_every_order_is_on_exactly_one_page(bench: Bench) -> None:
-    bench.sandbox.set_balance(TOKEN, "10000")
+    if isinstance(bench.sandbox, GateProxySandbox):
+        bench.sandbox.set_balance(TOKEN, "10000")
     placed = [(await bench.place()).reference for _ in range(45)]
 
     listed: list[str] = []
@@ -117,7 +168,8 @@ async def test_every_order_is_on_exactly_one_page(bench: Bench) -> None:
     assert sorted(listed) == sorted(placed)
 
 
-async def test_the_balance_falls_by_the_cost(bench: Bench) -> None:
+async def test_the_balance_falls_by_the_cost() -> None:
+    bench = gateproxy()
     assert bench.upstream.balance
     before = await bench.upstream.balance.read()
 
@@ -129,7 +181,8 @@ async def test_the_balance_falls_by_the_cost(bench: Bench) -> None:
     assert before.micros - after.micros == cost.micros
 
 
-async def test_usage_is_told_by_order_and_by_username(bench: Bench) -> None:
+async def test_usage_is_told_by_order_and_by_username() -> None:
+    bench = gateproxy()
     made = await bench.place()
     assert bench.upstream.usage
     assert isinstance(made.delivery, Credentials)
@@ -155,20 +208,53 @@ FAULTS: dict[str, tuple[Fault, type[UpstreamError], int]] = {
     "page of an edge, made": (Fault(status=502, body="<html>", is_done=True), Unclear, 1),
     "documented 502": (Fault(status=502, code="provider_error"), Unclear, 0),
     "documented 502, made": (Fault(status=502, code="provider_error", is_done=True), Unclear, 1),
+    "documented 500": (Fault(status=500, code="stripe_error"), Unclear, 0),
+    "documented 500, made": (Fault(status=500, code="stripe_error", is_done=True), Unclear, 1),
+    "not found": (Fault(status=404, code="not_found_error"), Unclear, 0),
+    "undocumented words": (Fault(status=400, code="card_declined"), Unclear, 0),
+    "the answer of something else": (Fault(body=b'{"ok": true}', is_done=True), Unclear, 1),
     "nothing": (Fault(status=200, body="", is_done=True), Unclear, 1),
     "cut off": (Fault(cut=40), Unclear, 1),
     "moved": (Fault(status=302, headers={"Location": "https://evil.example/"}), Unclear, 0),
-    "busy": (Fault(status=409, code="order_processing"), Busy, 0),
     "too many": (Fault(status=429, code="too_many_requests"), Busy, 0),
-    "no money there": (Fault(status=402, code="insufficient_balance"), OutOfService, 0),
-    "no such plan": (Fault(status=400, code="invalid_plan"), Refused, 0),
 }
+OWN_FAULTS: dict[Callable[[], Bench], dict[str, tuple[Fault, type[UpstreamError]]]] = {
+    gateproxy: {
+        "busy": (Fault(status=409, code="order_processing"), Busy),
+        "no money there": (Fault(status=402, code="insufficient_balance"), OutOfService),
+        "no such plan": (Fault(status=400, code="invalid_plan"), Refused),
+    },
+    statproxies: {
+        "fields": (Fault(status=400, code="Missing required fields"), Refused),
+        "plan": (Fault(status=400, code="Invalid product_type"), Refused),
+        "quantity": (Fault(status=400, code="Quantity must be greater than 0"), Refused),
+        "customer": (
+            Fault(status=400, code="Customer ID must contain only lowercase letters (a-z)"),
+            Refused,
+        ),
+        "customer, in other words": (Fault(status=400, code="Customer ID is bad"), Unclear),
+        "plan, by an edge": (Fault(status=502, code="Invalid product_type"), Unclear),
+        "key": (Fault(status=401, code="invalid_api_key"), OutOfService),
+        "permission": (Fault(status=403, code="insufficient_permissions"), OutOfService),
+        "key, by an edge": (Fault(status=500, code="invalid_api_key"), Unclear),
+        "invalid request": (Fault(status=400, code="invalid_request_error"), Unclear),
+    },
+}
+EVERY_FAULT = [
+    *((make, *fault) for make in UPSTREAMS.values() for fault in FAULTS.values()),
+    *((make, *fault, 0) for make in OWN_FAULTS for fault in OWN_FAULTS[make].values()),
+]
+FAULT_NAMES = [
+    *(f"{name} {fault}" for name in UPSTREAMS for fault in FAULTS),
+    *(f"{make.__name__} {fault}" for make in OWN_FAULTS for fault in OWN_FAULTS[make]),
+]
 
 
-@pytest.mark.parametrize(("fault", "known", "orders"), FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(("make", "fault", "known", "orders"), EVERY_FAULT, ids=FAULT_NAMES)
 async def test_a_failed_order_says_what_is_known(
-    bench: Bench, fault: Fault, known: type[UpstreamError], orders: int
+    make: Callable[[], Bench], fault: Fault, known: type[UpstreamError], orders: int
 ) -> None:
+    bench = make()
     bench.sandbox.faults.append(
         Fault(**{name: getattr(fault, name) for name in fault.__dataclass_fields__})
     )
@@ -183,39 +269,28 @@ async def test_a_failed_order_says_what_is_known(
         assert orders == 0
 
 
-READS: dict[str, Callable[[Any], Awaitable[object]]] = {
-    "plans": lambda upstream: upstream.plans(),
-    "plans of one": lambda upstream: upstream.plans("nodemaven"),
-    "order": lambda upstream: upstream.order("ord_1", "nodemaven"),
-    "recent": lambda upstream: upstream.recent(1),
-    "usage of an order": lambda upstream: upstream.usage.of_order("ord_1"),
-    "usage of a username": lambda upstream: upstream.usage.of_username("nodemaven", "x"),
-    "balance": lambda upstream: upstream.balance.read(),
-}
-
-
-@pytest.mark.parametrize("read", READS.values(), ids=READS)
-@pytest.mark.parametrize("make", UPSTREAMS.values(), ids=UPSTREAMS)
+@pytest.mark.parametrize(("make", "call"), CALLS, ids=CALL_NAMES)
 async def test_a_token_that_is_not_taken_is_our_own_trouble(
-    make: Callable[[str], Bench], read: Callable[[Any], Awaitable[object]]
+    make: Callable[[str], Bench], call: str
 ) -> None:
     bench = make("gpk_live_revoked")
 
     with pytest.raises(OutOfService):
-        await read(bench.upstream)
+        await bench.calls[call](bench.upstream)
     with pytest.raises(OutOfService):
         await bench.place()
 
 
-@pytest.mark.parametrize("read", READS.values(), ids=READS)
-async def test_a_read_survives_two_lost_requests(
-    bench: Bench, read: Callable[[Any], Awaitable[object]]
-) -> None:
+@pytest.mark.parametrize(("make", "call"), CALLS, ids=CALL_NAMES)
+async def test_a_read_survives_two_lost_requests(make: Callable[[], Bench], call: str) -> None:
+    if call == "cancel":
+        return
+    bench = make()
     bench.sandbox.faults.append(Fault(method="GET", error=httpx.ConnectError("x"), times=2))
 
     # This sandbox has no orders yet; that there is none is an answer all the same.
     with suppress(Refused):
-        await read(bench.upstream)
+        await bench.calls[call](bench.upstream)
 
     assert bench.sandbox.count("GET") >= 3
 
@@ -230,7 +305,7 @@ ENDPOINTS: dict[str, tuple[str, Callable[[Any, str], Awaitable[object]]]] = {
         "/orders",
         lambda upstream, _: upstream.place("proxyseller", "isp-5-30", 1, ""),
     ),
-    "order": ("/orders/*", lambda upstream, made: upstream.order(made, "nodemaven")),
+    "order": ("/orders/*", lambda upstream, made: upstream.order(made, "nodemaven", "1")),
     "recent": ("/orders", lambda upstream, _: upstream.recent(1)),
     "providers": ("/providers", lambda upstream, _: upstream.plans()),
     "prices": ("/pricing", lambda upstream, _: upstream.plans()),
@@ -261,9 +336,24 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=8,
 )
+STAT_ENDPOINTS: dict[str, tuple[str, Callable[[Any, str], Awaitable[object]]]] = {
+    "stat place": (
+        "/api/v2/order/newscale",
+        lambda upstream, _: upstream.place("statproxies", "captcha", 3, "q" * 28),
+    ),
+    "stat order": (
+        "/api/v2/order/fetch/*",
+        lambda upstream, made: upstream.order(made, "statproxies", "captcha"),
+    ),
+    "stat recent": ("/api/v2/order/list", lambda upstream, _: upstream.recent(1)),
+    "stat cancel": (
+        "/api/v2/order/delete/*",
+        lambda upstream, made: upstream.subscriptions.cancel(made, "captcha"),
+    ),
+}
 KEYS = [
     *("success", "error", "code", "order", "order_id", "id", "data", "proxy", "proxies"),
-    *("cd_key", "key", "plans", "pricing"),
+    *("cd_key", "key", "plans", "pricing", "response", "orders", "subscription_id", "customer"),
 ]
 
 
@@ -336,13 +426,21 @@ def sane(found: object) -> None:
             assert found is None or isinstance(found, Traffic)
 
 
-@pytest.mark.parametrize(("pattern", "call"), ENDPOINTS.values(), ids=ENDPOINTS)
+@pytest.mark.parametrize(
+    ("pattern", "call"), [*ENDPOINTS.values(), *STAT_ENDPOINTS.values()],
+    ids=[*ENDPOINTS, *STAT_ENDPOINTS],
+)  # fmt: skip
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(data=st.data())
 def test_no_body_brings_out_anything_but_our_own_words(
     pattern: str, call: Callable[[Any, str], Awaitable[object]], data: st.DataObject
 ) -> None:
-    sandbox = GateProxySandbox(clock=lambda: 1_000_000.0)
+    is_stat = "/api/v2/" in pattern
+    sandbox: GateProxySandbox | StatProxiesSandbox = (
+        StatProxiesSandbox(clock=lambda: 1_000_000.0)
+        if is_stat
+        else GateProxySandbox(clock=lambda: 1_000_000.0)
+    )
     status = data.draw(
         st.sampled_from([200, 200, 200, 200, 201, 400, 401, 404, 429, 500, 502, 503])
     )
@@ -353,12 +451,19 @@ def test_no_body_brings_out_anything_but_our_own_words(
             return real
         return httpx.Response(status, content=data.draw(spoiled(real.content)))
 
+    def upstream_over(handle: Callable[[httpx.Request], Any]) -> Upstream:
+        transport = httpx.MockTransport(handle)
+        if is_stat:
+            return StatProxies(
+                STAT_KEY, plans=SEEDS, order_path=STAT_ORDER_PATH, transport=transport
+            )
+        return GateProxy(TOKEN, transport=transport)
+
     async def known_of() -> object:
-        honest = GateProxy(TOKEN, transport=httpx.MockTransport(sandbox.handle))
-        upstream = GateProxy(TOKEN, transport=httpx.MockTransport(tampered))
-        made = await honest.place("nodemaven", "1", 1, "")
+        plan = ("statproxies", "captcha") if is_stat else ("nodemaven", "1")
+        made = await upstream_over(sandbox.handle).place(*plan, 1, "q")
         try:
-            return await call(upstream, made.reference)
+            return await call(upstream_over(tampered), made.reference)
         except UpstreamError as failed:
             return failed
 

@@ -379,7 +379,7 @@ async def test_an_order_read_later_says_itself_what_it_holds_or_is_read_as_what_
 ) -> None:
     body = {"success": True, "order_id": "ord_1", "status": "completed", **goods}
 
-    assert (await gateproxy(body).order("ord_1", asked_for)).delivery == delivery
+    assert (await gateproxy(body).order("ord_1", asked_for, "1")).delivery == delivery
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ async def test_an_order_read_later_says_itself_what_it_holds_or_is_read_as_what_
 async def test_a_single_order_is_read_in_any_wrapping(body: dict[str, object]) -> None:
     asked: list[httpx.Request] = []
 
-    made = await gateproxy(body, asked=asked).order("ord_9x1a8f", "nodemaven")
+    made = await gateproxy(body, asked=asked).order("ord_9x1a8f", "nodemaven", "1")
 
     assert made.reference == "ord_9x1a8f"
     assert made.delivery == ONE
@@ -407,7 +407,7 @@ async def test_a_single_order_is_read_in_any_wrapping(body: dict[str, object]) -
 
 async def test_the_answer_about_another_order_is_not_believed() -> None:
     with pytest.raises(Unclear, match="another_order"):
-        await gateproxy(MADE).order("ord_mine", "nodemaven")
+        await gateproxy(MADE).order("ord_mine", "nodemaven", "1")
 
 
 @pytest.mark.parametrize("reference", ["", "..", "a/b", "a b", "a?b", "é", "x" * 65])
@@ -417,7 +417,7 @@ async def test_a_reference_that_is_none_is_never_sent(reference: str) -> None:
     assert adapter.usage
 
     with pytest.raises(Refused, match="order_not_found"):
-        await adapter.order(reference, "nodemaven")
+        await adapter.order(reference, "nodemaven", "1")
     with pytest.raises(Refused, match="order_not_found"):
         await adapter.usage.of_order(reference)
 
@@ -910,7 +910,7 @@ async def test_health_asks_without_looking_at_the_body() -> None:
 READS: dict[str, Callable[[Any], Awaitable[object]]] = {
     "plans": lambda adapter: adapter.plans(),
     "plans of one": lambda adapter: adapter.plans("nodemaven"),
-    "order": lambda adapter: adapter.order("ord_1", "nodemaven"),
+    "order": lambda adapter: adapter.order("ord_1", "nodemaven", "1"),
     "recent": lambda adapter: adapter.recent(1),
     "usage": lambda adapter: adapter.usage.of_order("ord_1"),
     "balance": lambda adapter: adapter.balance.read(),

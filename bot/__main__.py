@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 when it did what it says, 1 when not, 2 for a wrong command line."""
     parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("run", help="sell: needs BOT_TOKEN, ADMIN_IDS and GATEPROXY_TOKENS")
+    commands.add_parser("run", help="sell: needs BOT_TOKEN, ADMIN_IDS and a token of an upstream")
     demo = commands.add_parser("demo", help="try the shop in a browser, without any token")
     demo.add_argument("--port", type=int, default=8765, help="of the page on 127.0.0.1")
     commands.add_parser("setup", help="ask for what is missing, try it and write .env")

@@ -30,6 +30,7 @@ from bot.jobs import Jobs
 from bot.services.alerts import Alerts
 from bot.services.audit import Audit
 from bot.services.backups import Backups
+from bot.services.cancellations import Cancellations
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
 from bot.services.formats import Formats
@@ -113,12 +114,14 @@ class Shop:
     lease: Lease
     jobs: Jobs
     abandoned: Abandoned
+    cancellations: Cancellations
 
     def parts(self, info: ShopInfo) -> dict[str, Any]:
         """What handlers may ask for, by name."""
         names = (
             "customers", "catalog", "markup", "wallets", "requests",
             "orders", "formats", "usages", "alerts", "proofs", "search", "support", "desk",
+            "cancellations",
         )  # fmt: skip
         named = {name: getattr(self, name) for name in names}
         return named | {"clock": self.clock, "shop_info": info}
@@ -141,12 +144,22 @@ class Shop:
 def accounts(settings: Settings) -> tuple[Account, ...]:
     """The upstream accounts that the settings name."""
     from bot.upstreams.gateproxy import GateProxy
+    from bot.upstreams.statproxies import StatProxies
 
     tokens = [token.get_secret_value() for token in settings.gateproxy_tokens]
-    return tuple(
+    found = [
         Account(GateProxy(token, base_url=settings.gateproxy_url), fingerprint(token))
         for token in tokens
-    )
+    ]
+    if key := settings.statproxies_key.get_secret_value():
+        upstream = StatProxies(
+            key,
+            plans=settings.statproxies_products,
+            order_path=settings.statproxies_order_path,
+            base_url=settings.statproxies_url,
+        )
+        found.append(Account(upstream, fingerprint(key)))
+    return tuple(found)
 
 
 def tester(settings: Settings, clock: Clock) -> Tester | None:
@@ -201,9 +214,11 @@ async def build(
         usages = Usages(database, clock, catalog, lanes, alerts)
         proofs = Proofs(database, clock, vault, orders, outbox, tester(settings, clock))
         search = Search(database, vault, catalog, customers, orders)
+        cancellations = Cancellations(database, clock, lanes, outbox)
         jobs = Jobs(
             clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
-            orders=orders, abandoned=abandoned, audit=audit, outbox=outbox,
+            orders=orders, abandoned=abandoned, cancellations=cancellations, audit=audit,
+            outbox=outbox,
             watch=Watch(database, clock, lanes, usages, outbox), search=search,
             proofs=proofs, heartbeat=data_folder(database) / "heartbeat",
         )  # fmt: skip
@@ -225,7 +240,7 @@ async def build(
             proofs=proofs,
             search=search,
             support=Support(database, customers, outbox),
-            desk=ShopDesk(database, clock, catalog, lanes, stops, audit, backups),
+            desk=ShopDesk(database, clock, catalog, lanes, stops, audit, backups, cancellations),
             audit=audit,
             backups=backups,
             restores=Restores(database, audit, outbox, stops, orders),
@@ -234,6 +249,7 @@ async def build(
             lease=lease,
             jobs=jobs,
             abandoned=abandoned,
+            cancellations=cancellations,
         )
 
 

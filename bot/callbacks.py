@@ -21,6 +21,10 @@ Number = Annotated[int, Field(ge=0, le=2**53)]
 """An id, a price or a cursor; no larger one was drawn by us, or fits a database."""
 
 
+Count = Annotated[int, Field(ge=1, le=9999)]
+"""Pieces of one order; the plan says how many it takes at most."""
+
+
 # Shop
 
 
@@ -53,6 +57,31 @@ class Buy(CallbackData, prefix="buy"):
 
     plan: Number
     micros: Number  # the price the customer saw, to compare
+    intent: str  # 64 random bits, drawn with the confirm screen
+    again: bool
+
+
+class ShowPieces(CallbackData, prefix="pcs"):
+    """The confirm screen of so many pieces of a plan that is sold by the piece."""
+
+    plan: Number
+    quantity: Count
+    again: bool
+
+
+class TypePieces(CallbackData, prefix="pcsn"):
+    """The next typed text is the number of pieces of this plan."""
+
+    plan: Number
+    again: bool
+
+
+class BuyMany(CallbackData, prefix="buyn"):
+    """Spend money on several pieces: one intent, at most one order."""
+
+    plan: Number
+    quantity: Count
+    micros: Number  # the price of all that the customer saw, to compare
     intent: str  # 64 random bits, drawn with the confirm screen
     again: bool
 
@@ -333,6 +362,17 @@ class KeepWaiting(CallbackData, prefix="wait"):
     """Let the lane look for this order again."""
 
     order: Number
+
+
+class ShowSubscriptions(CallbackData, prefix="subs"):
+    """Subscriptions that run, and those that are cancelled and still work."""
+
+
+class CancelledByHand(CallbackData, prefix="subdone"):
+    """An owner has cancelled this subscription at the upstream; asks once before it counts."""
+
+    subscription: Number
+    sure: bool
 
 
 class RefundFor(CallbackData, prefix="refund"):

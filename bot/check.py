@@ -87,11 +87,17 @@ async def _database(settings: Settings, report: Report) -> None:
 
 
 async def try_upstreams(settings: Settings, report: Report) -> None:
-    """Read balance and plans of each account, with read calls alone."""
+    """Read balance, or order list, and plans of each account, with read calls alone."""
     for number, account in enumerate(accounts(settings), start=1):
         upstream, name = account.upstream, f"GATEPROXY_TOKENS: token {number}"
+        if upstream.name == "statproxies":
+            name = "STATPROXIES_KEY: the key"
         try:
-            balance = None if upstream.balance is None else await upstream.balance.read()
+            if upstream.balance is not None:
+                told = f"balance {await upstream.balance.read()}"
+            else:
+                # Without its list nothing is sold there.
+                told = f"{len((await upstream.recent(1)).orders)} orders in its list"
             lists = await upstream.plans()
         except UpstreamError as error:
             report.bad(f"{name} does not work: {error.code}")
@@ -99,7 +105,7 @@ async def try_upstreams(settings: Settings, report: Report) -> None:
             plans = [priced for one in lists if one.is_active for priced in one.plans or ()]
             sold = {"USD", "USDT"} if settings.usdt_is_usd else {"USD"}
             hidden = sum(priced.cost.currency not in sold for priced in plans)
-            report.good(f"{name} works: balance {balance}, {len(plans)} plans")
+            report.good(f"{name} works: {told}, {len(plans)} plans")
             if hidden:
                 report.note(f"USDT_IS_USD: {hidden} plans are not sold because of their currency")
         finally:

@@ -17,6 +17,7 @@ from bot.domain.errors import UpstreamError
 from bot.domain.notices import Trouble
 from bot.services.audit import Audit
 from bot.services.backups import Backups
+from bot.services.cancellations import Cancellations
 from bot.services.catalog import STALE, Catalog
 from bot.services.fulfilment import Abandoned
 from bot.services.lanes import Lanes
@@ -62,6 +63,7 @@ class Jobs:
         lanes: Lanes,
         orders: Orders,
         abandoned: Abandoned,
+        cancellations: Cancellations,
         audit: Audit,
         outbox: Outbox,
         watch: Watch,
@@ -77,6 +79,7 @@ class Jobs:
         self._lanes = lanes
         self._orders = orders
         self._abandoned = abandoned
+        self._cancellations = cancellations
         self._audit = audit
         self._outbox = outbox
         self.watch = watch
@@ -100,6 +103,7 @@ class Jobs:
             Job("usage alerts", WATCH_SECONDS, self.watch.step),
             Job("tests of deliveries", 2, self.proofs.step),
             Job("search terms", 5, self._search.catch_up),
+            Job("cancellations", 5, self._cancellations.step),
             Job("audit", AUDIT_SECONDS, self.audit),
             Job("backup", 600, self._backups.keep_up),
             Job("room on the disk", 60, self.look_at_disk),

@@ -2,6 +2,7 @@
 
 import io
 import ipaddress
+import json
 import re
 import stat
 from pathlib import Path
@@ -19,7 +20,14 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.domain.catalog import PlanSeed
+from bot.domain.errors import BadAmount
+from bot.domain.money import parse_amount, usd
+
 LARGEST_TELEGRAM_ID: Final = 2**52
+
+MOST_PIECES: Final = 1000
+"""The most pieces that any order may be allowed to have."""
 
 _BOT_TOKEN: Final = re.compile(r"[0-9]{6,20}:[A-Za-z0-9_-]{30,}")
 _API_TOKEN: Final = re.compile(r"[!-~]+")
@@ -27,6 +35,8 @@ _TELEGRAM_ID: Final = re.compile(r"[1-9][0-9]{0,15}")
 _TELEGRAM_NAME: Final = re.compile(r"(?:(?:https?://)?t\.me/|@)?([A-Za-z0-9_]{5,32})/?")
 _VAULT_KEY: Final = re.compile(r"[A-Za-z0-9_-]{43}=?")  # 32 bytes
 _POSTGRESQL: Final = re.compile(r"(?:postgres|postgresql)(?:\+[a-z0-9]+)?://(.*)", re.IGNORECASE)
+_PLAN_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
+_ORDER_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-]+|/\{(?:order_id|product_id)\})+")
 _SQLITE: Final = re.compile(r"sqlite(?:\+[a-z0-9]+)?://(.*)", re.IGNORECASE)
 
 
@@ -79,6 +89,88 @@ def _api_tokens(tokens: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
             )
             raise ValueError(problem)
     return tuple(dict.fromkeys(tokens))
+
+
+def _api_key(value: SecretStr) -> SecretStr:
+    if value.get_secret_value():
+        try:
+            _api_tokens((value,))
+        except ValueError:
+            problem = (
+                "has a space, a quote, a line break or a sign that no key holds: paste the key "
+                "alone, as it was shown once under Settings, API Keys"
+            )
+            raise ValueError(problem) from None
+    return value
+
+
+def _plan_seeds(value: object) -> object:
+    """Read the JSON of plans; what code passes in is left as it is."""
+    if not isinstance(value, str):
+        return value
+    example = '{"captcha": {"title": "ISP", "cost": "2.00", "days": 30, "max": 100}}'
+    try:
+        read = json.loads(value, parse_float=str, parse_int=str, object_pairs_hook=_named_once)
+    except (ValueError, RecursionError):
+        read = None
+    if not isinstance(read, dict):
+        problem = f"is not JSON that names each plan once: write it like {example}"
+        raise ValueError(problem)  # noqa: TRY004 (what pydantic takes for a refusal)
+    return tuple(_plan_seed(code, fields) for code, fields in read.items())
+
+
+def _named_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError
+    return dict(pairs)
+
+
+def _plan_seed(code: str, fields: object) -> PlanSeed:
+    if not _PLAN_CODE.fullmatch(code):
+        problem = (
+            "names a plan by something else than the provider's own word for it, which is at "
+            "most 40 letters, digits, - or _, such as captcha"
+        )
+        raise ValueError(problem)
+    if not isinstance(fields, dict) or set(fields) - {"title", "cost", "days", "max"}:
+        problem = f"has something else for {code} than title, cost, days and max"
+        raise ValueError(problem)
+    title = fields.get("title", code)
+    if not isinstance(title, str) or not title.strip().isprintable() or len(title.strip()) > 64:
+        problem = f"has a title for {code} that is longer than 64 characters or cannot be shown"
+        raise ValueError(problem)
+    try:
+        cost = parse_amount(str(fields.get("cost", "")))
+    except BadAmount:
+        cost = usd("0")
+    if not usd("0.01") <= cost <= usd("1000"):
+        problem = f'has no cost of one piece for {code}: write "cost": "2.00", 0.01 to 1000'
+        raise ValueError(problem)
+    return PlanSeed(
+        code,
+        title.strip() or code,
+        cost,
+        _whole(code, fields, "days", 366),
+        _whole(code, fields, "max", MOST_PIECES),
+    )
+
+
+def _whole(code: str, fields: dict[str, object], name: str, most: int) -> int:
+    digits = str(fields.get(name, ""))
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", digits, re.ASCII) or int(digits) > most:
+        problem = f'has no {name} for {code}: write "{name}": a whole number from 1 to {most}'
+        raise ValueError(problem)
+    return int(digits)
+
+
+def _order_path(value: str) -> str:
+    if value and (not _ORDER_PATH.fullmatch(value) or value.count("{order_id}") != 1):
+        problem = (
+            "is not a path with {order_id} in it once, and {product_id} where it is needed: write "
+            "what follows /api/v2, such as /order/fetch/{order_id}, or leave it empty"
+        )
+        raise ValueError(problem)
+    return value
 
 
 def _vault_keys(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -217,6 +309,14 @@ class Settings(BaseSettings):
         tuple[SecretStr, ...], NoDecode, BeforeValidator(_entries), AfterValidator(_api_tokens)
     ] = ()
     gateproxy_url: Annotated[str, AfterValidator(_upstream_url)] = "https://api.gateproxy.store"
+    statproxies_key: Annotated[SecretStr, AfterValidator(_api_key)] = SecretStr("")
+    statproxies_url: Annotated[str, AfterValidator(_upstream_url)] = (
+        "https://dashboard.statproxies.com/api/v2"
+    )
+    statproxies_products: Annotated[
+        tuple[PlanSeed, ...], NoDecode, BeforeValidator(_plan_seeds)
+    ] = ()
+    statproxies_order_path: Annotated[str, AfterValidator(_order_path)] = ""
     # A secret as a whole, because a PostgreSQL URL may hold a password.
     database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr(
         "sqlite+aiosqlite:///data/bot.db"
@@ -268,7 +368,7 @@ class Settings(BaseSettings):
                 "`python -m bot check` tells you yours",
             ),
             (
-                self.gateproxy_tokens,
+                self.gateproxy_tokens or self.statproxies_key,
                 "GATEPROXY_TOKENS is missing: copy your API token from GateProxy into .env",
             ),
         )
@@ -288,12 +388,23 @@ class Settings(BaseSettings):
 
     def warnings(self) -> tuple[str, ...]:
         """Say what works but is unwise, one line each."""
-        if _is_open_to_others(self.telegram_api_url):
-            return (
+        unwise = (
+            (
+                _is_open_to_others(self.telegram_api_url),
                 "TELEGRAM_API_URL begins with http://: the bot token can be read on the way; "
                 "use https:// or a server on this machine",
-            )
-        return ()
+            ),
+            (
+                self.statproxies_key and not self.statproxies_products,
+                "STATPROXIES_PRODUCTS is empty: of StatProxies only those plans are sold that "
+                "the shop knows from before",
+            ),
+            (
+                self.statproxies_key and not self.statproxies_order_path,
+                "STATPROXIES_ORDER_PATH is empty: you deliver what StatProxies sells by hand",
+            ),
+        )
+        return tuple(warning for is_so, warning in unwise if is_so)
 
 
 _OTHER_PROBLEMS: Final = {

@@ -22,6 +22,13 @@ from bot.services.lanes import Account, fingerprint
 from bot.settings import Settings
 from bot.upstreams.gateproxy import GateProxy
 from bot.upstreams.sandbox import TOKEN, GateProxySandbox
+from bot.upstreams.sandbox_stat import (
+    STAT_KEY,
+    STAT_ORDER_PATH,
+    STAT_PRODUCTS,
+    StatProxiesSandbox,
+)
+from bot.upstreams.statproxies import StatProxies
 
 OWNER = CustomerId(900)
 OTHER_OWNER = CustomerId(901)
@@ -135,15 +142,31 @@ def settings_for(database_url: str, **values: object) -> Settings:
 
 @asynccontextmanager
 async def opened(
-    database_url: str, sandbox: GateProxySandbox, clock: HandClock, **values: object
+    database_url: str,
+    sandbox: GateProxySandbox,
+    clock: HandClock,
+    stat: StatProxiesSandbox | None = None,
+    stat_path: str = STAT_ORDER_PATH,
+    **values: object,
 ) -> AsyncIterator[Bench]:
-    """A shop with its catalogue read and its lanes open; audited on the way out."""
+    """A shop with its catalogue read and its lanes open; audited on the way out.
+
+    `stat`: it sells StatProxies as well, and reads its orders by `stat_path`.
+    """
     accounts = [
         Account(
             GateProxy(token, transport=httpx.MockTransport(sandbox.handle)), fingerprint(token)
         )
         for token in sandbox.accounts
     ]
+    if stat is not None:
+        upstream = StatProxies(
+            STAT_KEY,
+            plans=Settings(statproxies_products=STAT_PRODUCTS).statproxies_products,
+            order_path=stat_path,
+            transport=httpx.MockTransport(stat.handle),
+        )
+        accounts.append(Account(upstream, fingerprint(STAT_KEY)))
     settings = settings_for(database_url, **values)
     async with build(settings, clock=clock, upstream_accounts=accounts) as shop:
         await shop.lanes.open()
@@ -161,3 +184,12 @@ def sandbox_for(clock: HandClock) -> GateProxySandbox:
         clock.turn(seconds)
 
     return GateProxySandbox(clock=lambda: clock.now().timestamp(), sleep=no_sleep)
+
+
+def stat_sandbox_for(clock: HandClock) -> StatProxiesSandbox:
+    """A pretend StatProxies on the same clock as the shop."""
+
+    async def no_sleep(seconds: float) -> None:
+        clock.turn(seconds)
+
+    return StatProxiesSandbox(clock=lambda: clock.now().timestamp(), sleep=no_sleep)

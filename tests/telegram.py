@@ -95,7 +95,7 @@ class InProcess(BaseSession):
         chunk_size: int = 65536,
         raise_for_status: bool = True,
     ) -> AsyncGenerator[bytes, None]:
-        file = self._core.file(url.rsplit("/file/", 1)[-1])
+        file = self._core.file(url.rsplit("/file/", 1)[-1].partition("/")[2])
         yield file.data if file is not None else b""
 
     async def close(self) -> None:
@@ -167,6 +167,11 @@ class Customer:
     ) -> None:
         """Write a text or a command."""
         self.core.send(self.person, text, reply_to=reply_to, forward_of=forward_of)
+        await self.settle()
+
+    async def send_file(self, name: str, data: bytes) -> None:
+        """Send a file."""
+        self.core.send_file(self.person, name, data)
         await self.settle()
 
     async def tap(self, label: str) -> CallbackAnswer | None:

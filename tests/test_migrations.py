@@ -117,6 +117,17 @@ LAWS["0005"] = f"""
     {LAWS["0004"]}
     ix_proofs_order_id
 """
+LAWS["0006"] = f"""
+    {LAWS["0005"]}
+    ck_lanes_list_tells_tags
+    ck_orders_days
+    ck_plans_days
+    ck_plans_most
+    ck_subscriptions_cancelled_by
+    ck_upstream_orders_quantity
+    ix_subscriptions_running
+    uq_subscriptions_lane_id_reference
+"""
 
 
 @asynccontextmanager
@@ -201,16 +212,20 @@ async def shape(database: Database) -> Shape:
     async with database.read() as connection:
         rows = (await connection.execute(text(statement))).all()
     return frozenset(
-        # SQLite keeps a table as it was written, a line for each column and each law.
         (kind, table, " ".join(line.strip().rstrip(",").split()))
         for kind, table, sql in rows
         if table != "alembic_version"
-        for line in (_LATER.sub("\n", sql).splitlines() if kind == "table" else [sql])
+        for line in (written(sql) if kind == "table" and database.is_sqlite else [sql])
     )
 
 
-# A column that was added later stands on the line of the one before it.
-_LATER = re.compile(r", (?=\w+ (?:INTEGER|TEXT|BLOB)\b)")
+def written(sql: str) -> list[str]:
+    """A table as SQLite keeps it: a line for each column and each law, as it was written.
+
+    A column added later stands behind the last one with its law.
+    """
+    added = re.sub(r", (?=\w+ (?:INTEGER|TEXT|BLOB)\b)", "\n", sql)
+    return re.sub(r" (?=CONSTRAINT ck_)", "\n", added).splitlines()
 
 
 def laws(found: Shape) -> set[str]:

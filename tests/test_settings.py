@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from bot.domain.catalog import PlanSeed
+from bot.domain.money import usd
 from bot.settings import BadSettings, Settings
 
 BOT_TOKEN = "123456789:" + "a-Z_0" * 7
@@ -509,3 +511,90 @@ def test_anything_else_is_no_address_of_tests(monkeypatch: pytest.MonkeyPatch, v
 
     assert line.startswith("PROXY_TEST_URL is not a URL")
     assert value not in line
+
+
+# StatProxies
+
+PLANS = '{"captcha": {"title": "ISP", "cost": "2.00", "days": 30, "max": 100}, "x1": ' + (
+    '{"cost": 1.4, "days": "30", "max": 50}}'
+)
+
+
+def test_the_plans_of_statproxies_are_read_from_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, STATPROXIES_PRODUCTS=PLANS)
+
+    assert settings.statproxies_products == (
+        PlanSeed("captcha", "ISP", usd("2.00"), 30, 100),
+        PlanSeed("x1", "x1", usd("1.40"), 30, 50),
+    )
+
+
+@pytest.mark.parametrize(
+    ("plans", "said"),
+    [
+        ("captcha=2.00", "is not JSON"),
+        ("[]", "is not JSON"),
+        ("{" * 20_000, "is not JSON"),
+        ('{"a": {"cost": "2", "days": 1, "max": 1}, "a": {}}', "names each plan once"),
+        ('{"a": {"cost": "2", "cost": "1", "days": 1, "max": 1}}', "names each plan once"),
+        ('{"a b": {}}', "the provider's own word"),
+        ('{"../x": {}}', "the provider's own word"),
+        ('{"a": 2.00}', "something else for a than"),
+        ('{"a": {"cost": "2", "days": 1, "max": 1, "price": 3}}', "something else for a than"),
+        ('{"a": {"title": [], "cost": "2", "days": 1, "max": 1}}', "a title for a"),
+        ('{"a": {"days": 30, "max": 100}}', "no cost of one piece for a"),
+        ('{"a": {"cost": "-2", "days": 30, "max": 100}}', "no cost of one piece for a"),
+        ('{"a": {"cost": 0, "days": 30, "max": 100}}', "no cost of one piece for a"),
+        ('{"a": {"cost": NaN, "days": 30, "max": 100}}', "no cost of one piece for a"),
+        ('{"a": {"cost": "1e3", "days": 30, "max": 100}}', "no cost of one piece for a"),
+        ('{"a": {"cost": "1000.01", "days": 30, "max": 100}}', "no cost of one piece for a"),
+        ('{"a": {"cost": "2", "max": 100}}', "no days for a"),
+        ('{"a": {"cost": "2", "days": 367, "max": 100}}', "no days for a"),
+        ('{"a": {"cost": "2", "days": 30, "max": 0}}', "no max for a"),
+        ('{"a": {"cost": "2", "days": 30, "max": 1001}}', "no max for a"),
+        ('{"a": {"cost": "2", "days": 30, "max": true}}', "no max for a"),
+    ],
+)
+def test_plans_that_cannot_be_right_are_named(
+    monkeypatch: pytest.MonkeyPatch, plans: str, said: str
+) -> None:
+    line = problem(monkeypatch, STATPROXIES_PRODUCTS=plans)
+
+    assert line.startswith("STATPROXIES_PRODUCTS ")
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/order/{order_id}", "/order/fetch/{product_id}/{order_id}", "/v3/one-order/{order_id}/all"],
+)
+def test_a_path_of_an_order_is_taken(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    assert load(monkeypatch, STATPROXIES_ORDER_PATH=path).statproxies_order_path == path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["order/{order_id}", "/order", "/order/{id}", "/{order_id}/{order_id}", "/../{order_id}",
+     "/order/{order_id}?x=1", "https://evil.example/{order_id}", "/order/{order_id!r}",
+     "/order/ {order_id}", "//evil/{order_id}", "/o{order_id}"],
+)  # fmt: skip
+def test_a_path_that_leads_elsewhere_is_refused(
+    monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    line = problem(monkeypatch, STATPROXIES_ORDER_PATH=path)
+
+    assert line.startswith("STATPROXIES_ORDER_PATH is not a path with {order_id}")
+
+
+def test_a_key_alone_is_enough_to_run_and_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = load(monkeypatch, BOT_TOKEN=BOT_TOKEN, ADMIN_IDS="1", STATPROXIES_KEY=CANARY)
+
+    assert settings.needed_for_run() == ()
+    assert CANARY not in repr(settings)
+    assert [line.split()[0] for line in settings.warnings()] == [
+        "STATPROXIES_PRODUCTS",
+        "STATPROXIES_ORDER_PATH",
+    ]
+    assert CANARY not in problem(monkeypatch, STATPROXIES_KEY=f"{CANARY} x")

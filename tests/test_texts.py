@@ -41,6 +41,7 @@ FOR_CUSTOMERS = (
     "screens/tastes.py",
     "screens/wallet.py",
     "screens/problems.py",
+    "screens/pieces.py",
 )
 NOTICES_FOR_CUSTOMERS = (
     *("order_in_doubt", "order_in_review", "order_released", "order_refunded"),
@@ -116,7 +117,7 @@ def walk(source: str, file: str = "", found: Walk | None = None) -> Walk:
                 case ast.Call(func=ast.Name("Text"), args=[template, *_]):
                     if _literal(template) != "{words}":
                         found.complaints.append(f"{where}: a Text with words of its own")
-                case ast.Call(func=ast.Name("Buy")):
+                case ast.Call(func=ast.Name("Buy" | "BuyMany")):
                     bought.append(node)
                 case ast.Call(func=ast.Name(kind), args=[first, *rest]) if kind in SHOWN:
                     label = _text(_meant(first, named))

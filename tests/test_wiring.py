@@ -11,7 +11,8 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 from aiogram.filters.callback_data import CallbackData
-from aiogram.types import TelegramObject
+from aiogram.types import Document, TelegramObject
+from annotated_types import Le
 
 import bot.screens
 from bot import callbacks
@@ -28,7 +29,7 @@ from bot.domain.orders import OrderId
 from bot.domain.tastes import ANY
 from bot.handlers import ROUTES, owner, routes
 from bot.handlers.introduction import commands, introduce, owner_commands
-from bot.handlers.routes import Picked, Role, Route, Said, Tap, Typed
+from bot.handlers.routes import Attached, Picked, Role, Route, Said, Tap, Typed
 from bot.i18n import LANGUAGES, Texts, texts
 from bot.screens import problems
 from bot.screens.base import Answer, Later, Screen, Toast
@@ -50,6 +51,11 @@ WIRE = {
     "prov": "provider page",
     "plan": "plan again",
     "buy": "plan micros intent again",
+    "pcs": "plan quantity again",
+    "pcsn": "plan again",
+    "buyn": "plan quantity micros intent again",
+    "subs": "",
+    "subdone": "subscription sure",
     "help": "",
     "ask": "",
     "langs": "",
@@ -113,6 +119,8 @@ REFUSALS: tuple[CustomerError, ...] = (
     errors.BadMarkup("lots"),
     errors.BadCredentials(3),
     errors.DeliveredBefore(OrderId(12)),
+    errors.WrongCount(2, 3),
+    errors.BadQuantity(PlanId(1), 100),
     errors.InsufficientFunds(PlanId(1), usd("4"), usd("1")),
     errors.OverDebit(usd("1")),
     errors.PriceChanged(PlanId(1), usd("4")),
@@ -136,6 +144,8 @@ def name_of(route: Route) -> str:
             return f"answer to {prompt.__name__}"
         case Said(command):
             return f"/{command}"
+        case Attached(prompt):
+            return f"file for {prompt.__name__}"
         case Picked():
             return "a picked person"
 
@@ -154,7 +164,8 @@ def fattest(payload: type[CallbackData]) -> CallbackData:
     for name, field in payload.model_fields.items():
         match field.annotation:
             case kind if kind is int:
-                values[name] = LARGEST
+                bounds = [bound.le for bound in field.metadata if isinstance(bound, Le)]
+                values[name] = bounds[0]
             case kind if kind is bool:
                 values[name] = True
             case _:
@@ -235,6 +246,8 @@ def test_every_handler_asks_for_something_that_exists(route: Route) -> None:
             parts["callback_data"] = payload
         case Typed(prompt):
             parts |= {"prompt": prompt, "words": str}
+        case Attached(prompt):
+            parts |= {"prompt": prompt, "document": Document}
         case Said():
             parts["words"] = str
         case Picked():

@@ -196,6 +196,8 @@ class PlanRow(Base):
         UniqueConstraint("provider_id", "code"),
         CheckConstraint(f"cost_micros > 0 AND cost_micros <= {_MOST}", name="cost_micros"),
         CheckConstraint("is_open IN (0, 1)", name="is_open"),
+        CheckConstraint("most >= 1 AND most <= 1000", name="most"),
+        CheckConstraint("days > 0", name="days"),
         _STRICT,
     )
 
@@ -207,6 +209,10 @@ class PlanRow(Base):
     currency: Mapped[str]
     is_open: Mapped[int]
     read_at: Mapped[datetime]
+    most: Mapped[int] = mapped_column(server_default="1")
+    """The most pieces of one order."""
+    days: Mapped[int | None]
+    """How long what was bought works; set for subscriptions alone."""
 
 
 class RuleChangeRow(Base):
@@ -263,6 +269,7 @@ class LaneRow(Base):
     __table_args__ = (
         UniqueConstraint("upstream", "token_fingerprint"),
         CheckConstraint("list_names_plans IN (0, 1)", name="list_names_plans"),
+        CheckConstraint("list_tells_tags IN (0, 1)", name="list_tells_tags"),
         CheckConstraint("is_listed IN (0, 1)", name="is_listed"),
         _STRICT,
     )
@@ -274,6 +281,8 @@ class LaneRow(Base):
     """Its whole order list was read once, so that old orders are not taken for strays."""
     list_names_plans: Mapped[int | None]
     """Whether the list names provider and plan as we do; None until it showed an order of ours."""
+    list_tells_tags: Mapped[int | None]
+    """Whether the list returns the tag of an order; None until it showed an order of ours."""
     placed_at: Mapped[datetime | None]
     shared_until: Mapped[datetime | None]
     """Somebody else bought on this account: until then no match is made without a person."""
@@ -306,6 +315,7 @@ class OrderRow(Base):
         # I8: never sold under cost, whatever the code above believes.
         CheckConstraint("price_micros >= cost_micros", name="not_under_cost"),
         CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("days > 0", name="days"),
         CheckConstraint(
             "state NOT IN ('delivered', 'refunded') OR upstream_order_id IS NOT NULL"
             " OR by_hand = 1",
@@ -367,6 +377,8 @@ class OrderRow(Base):
     screen_message_id: Mapped[int | None]
     is_slow_told: Mapped[int] = mapped_column(server_default="0")
     shown_at: Mapped[datetime | None]
+    days: Mapped[int | None]
+    """How long it works, counted from the last attempt; set for subscriptions alone."""
 
 
 class AttemptRow(Base):
@@ -452,6 +464,7 @@ class UpstreamOrderRow(Base):
         UniqueConstraint("lane_id", "reference"),
         UniqueConstraint("order_id"),
         CheckConstraint("is_flagged IN (0, 1)", name="is_flagged"),
+        CheckConstraint("quantity > 0", name="quantity"),
         Index(
             "ix_upstream_orders_loose",
             "lane_id",
@@ -472,6 +485,44 @@ class UpstreamOrderRow(Base):
     is_flagged: Mapped[int] = mapped_column(server_default="0")
     """Never a candidate: it is older than the bot, or an owner knows of it as a stray."""
     seen_at: Mapped[datetime]
+    quantity: Mapped[int | None]
+    subscription: Mapped[str | None]
+    """The id it goes on being paid by, in its own case."""
+
+
+class SubscriptionRow(Base):
+    """An upstream order that is paid for every period to come, until that is cancelled."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        UniqueConstraint("lane_id", "reference"),
+        CheckConstraint("(cancelled_at IS NULL) = (cancelled_by IS NULL)", name="cancelled_by"),
+        Index(
+            "ix_subscriptions_running",
+            "next_at",
+            sqlite_where=text("cancelled_at IS NULL"),
+            postgresql_where=text("cancelled_at IS NULL"),
+        ),
+        _STRICT,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lane_id: Mapped[int] = mapped_column(ForeignKey("lanes.id"))
+    reference: Mapped[str]
+    subscription: Mapped[str | None]
+    """None where no answer told it: then only the list can."""
+    plan: Mapped[str]
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+    """None for a stray."""
+    opened_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    """When the period ends that is paid already."""
+    next_at: Mapped[datetime]
+    """When its cancellation is tried next."""
+    tries: Mapped[int] = mapped_column(server_default="0")
+    cancelled_at: Mapped[datetime | None]
+    cancelled_by: Mapped[str | None]
+    error: Mapped[str | None]
 
 
 class OutboxRow(Base):

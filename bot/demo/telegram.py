@@ -236,6 +236,14 @@ class Telegram:
         self._put_away_keyboard(room)
         return self._tell("message", self._chats.wire(message), message)
 
+    def send_file(self, person: Person, name: str, data: bytes) -> int:
+        """Somebody sends the bot a file; the id of the update."""
+        room = self._enter(person, None)
+        message = self._chats.add(room, person)
+        given = Params({}, {"document": UploadedFile(name, data)})
+        message.document = self._files.take(given, "document")
+        return self._tell("message", self._chats.wire(message), message)
+
     def share_users(self, person: Person, request_id: int, users: list[Person]) -> int:
         """Somebody answers a request_users button; the id of the update."""
         room = self._enter(person, None)

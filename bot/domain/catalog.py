@@ -58,6 +58,10 @@ class Plan:
     """Bytes, for sorting only; None where the title does not say."""
     read_at: datetime
     """When the upstream last named this cost."""
+    most: int = 1
+    """The most pieces of one order; the cost is that of one."""
+    days: int | None = None
+    """How long what was bought works; None where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ ShopError
     BadMarkup              a typed markup that is not one
     BadCredentials         pasted lines that no proxy or code can be read from
     DeliveredBefore        somebody has this already
+    WrongCount             pasted lines that are more or fewer than were bought
+    BadQuantity            a number of pieces that this plan is not sold in
     InsufficientFunds      the wallet does not cover the price
     OverDebit              a debit would take more than the wallet holds
     PriceChanged           the price on the button is not today's
@@ -75,6 +77,24 @@ class DeliveredBefore(CustomerError):
     def __init__(self, order: OrderId) -> None:
         super().__init__()
         self.order = order
+
+
+class WrongCount(CustomerError):
+    """The pasted lines are `found`, and `wanted` were bought."""
+
+    def __init__(self, found: int, wanted: int) -> None:
+        super().__init__()
+        self.found = found
+        self.wanted = wanted
+
+
+class BadQuantity(CustomerError):
+    """One order of `plan` takes 1 to `most` pieces."""
+
+    def __init__(self, plan: PlanId, most: int) -> None:
+        super().__init__()
+        self.plan = plan
+        self.most = most
 
 
 class InsufficientFunds(CustomerError):

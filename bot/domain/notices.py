@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from bot.domain.catalog import PlanId
@@ -161,6 +162,24 @@ class OrderNeedsPerson:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderToDeliver:
+    """To owners: an order was made, and only they can tell what it delivers."""
+
+    order: OrderId
+    kind: Literal["order_to_deliver"] = "order_to_deliver"
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRuns:
+    """To owners: a subscription is not cancelled yet, and is paid again after `ends_at`."""
+
+    upstream: str
+    reference: str
+    ends_at: datetime
+    kind: Literal["subscription_runs"] = "subscription_runs"
+
+
+@dataclass(frozen=True, slots=True)
 class OrderDecided:
     """To the other owners: who decided what about an order (release, refund, bind, by hand)."""
 
@@ -185,6 +204,8 @@ class StrayFound:
     upstream: str
     reference: str
     cost: Money | None
+    is_paid_again: bool = False
+    """It is a subscription, which the shop cancels."""
     kind: Literal["stray_found"] = "stray_found"
 
 
@@ -232,6 +253,8 @@ Notice = (
     | WalletMoved
     | MarkupMoved
     | OrderNeedsPerson
+    | OrderToDeliver
+    | SubscriptionRuns
     | OrderDecided
     | Sold
     | StrayFound

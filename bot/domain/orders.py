@@ -19,6 +19,7 @@ OrderId = NewType("OrderId", int)
 LaneId = NewType("LaneId", int)
 
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>.*)", re.IGNORECASE | re.ASCII)
+_PIECES = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 _SCHEMES = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"}
 
 
@@ -113,9 +114,11 @@ class Claim:
 
     plan: PlanId
     price: Money
+    """Of all pieces."""
     intent: str
     again: bool = False
     """The customer has seen that the same plan was ordered a moment ago, and wants one more."""
+    quantity: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,8 @@ class Order:
     upstream_order_id: str | None
     shown_at: datetime | None
     """When a redeem code was first shown to its customer."""
+    works_until: datetime | None = None
+    """The end of the time that was bought, once it has begun; None where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,8 @@ class Line:
     can_cancel: bool
     can_test: bool = False
     """It delivered proxies, and the shop tests them."""
+    is_by_hand: bool = False
+    """No upstream tells its credentials: an owner delivers it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +198,16 @@ class UpstreamOrder:
     provider: str | None
     plan: str | None
     seen_at: datetime
+
+
+def parse_pieces(text: str, most: int) -> int | None:
+    """Read a number of pieces that a person typed, 1 to `most`; None for anything else.
+
+    Also for what Python would take for a number: `+3`, `1_0`, digits of other scripts.
+    """
+    if not _PIECES.fullmatch(text):
+        return None
+    return int(text) if int(text) <= most else None
 
 
 def parse_proxies(pasted: str) -> Credentials:

@@ -33,6 +33,10 @@ class LaneState:
     waiting: int
     """Orders in line."""
     has_token: bool
+    has_balance: bool = True
+    """Whether the upstream tells what the account holds."""
+    is_listed: bool = True
+    """Whether its order list was read; nothing is sold before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,10 @@ class ShopState:
     """When this process last audited the books."""
     backed_up_at: datetime | None = None
     """When the newest backup was made; None where there is none, or none of ours is made."""
+    running: int = 0
+    """Subscriptions that are not cancelled yet."""
+    subscriptions: int = 0
+    """These, and those that are cancelled and still work."""
 
 
 class Resumed(StrEnum):

@@ -34,18 +34,20 @@ from bot.domain.notices import (
     OrderNeedsPerson,
     OrderRefunded,
     OrderReleased,
+    OrderToDeliver,
     OwnerReplied,
     ProxyTested,
     ShopReady,
     Sold,
     StrayFound,
+    SubscriptionRuns,
     Trouble,
     UsageAlerted,
     UsageUnwatched,
     WalletChanged,
     WalletMoved,
 )
-from bot.domain.orders import OrderId
+from bot.domain.orders import OrderId, OrderState
 from bot.domain.tastes import grammar_of
 from bot.handlers.buckets import Buckets
 from bot.handlers.introduction import give_owner_menu
@@ -319,6 +321,14 @@ class Courier:
             case OrderNeedsPerson() as notice:
                 order = await self._orders.find(notice.order)
                 return notices.order_needs_person(t, notice, order, await person(order.customer))
+            case OrderToDeliver() as notice:
+                order = await self._orders.find(notice.order)
+                # Somebody has delivered it meanwhile.
+                if order.state is not OrderState.PREPARING:
+                    return None
+                return notices.order_to_deliver(t, notice, order, await person(order.customer))
+            case SubscriptionRuns() as notice:
+                return notices.subscription_runs(t, notice)
             case OrderDecided() as notice:
                 order = await self._orders.find(notice.order)
                 return notices.order_decided(t, notice, await person(notice.by), order)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from aiogram.types import Message, MessageOriginUser, TelegramObject
+from aiogram.exceptions import AiogramError
+from aiogram.types import Document, Message, MessageOriginUser, TelegramObject
 
 from bot.callbacks import (
     AuditNow,
@@ -30,13 +31,21 @@ from bot.callbacks import (
 )
 from bot.domain.clock import Clock
 from bot.domain.customers import Customer, Person, ShopInfo
-from bot.domain.errors import BadAmount, BadCredentials, BadMarkup, DeliveredBefore, NotFound
+from bot.domain.errors import (
+    BadAmount,
+    BadCredentials,
+    BadMarkup,
+    DeliveredBefore,
+    NotFound,
+    WrongCount,
+)
 from bot.domain.markup import RuleChangeId
 from bot.domain.money import Money, parse_amount
 from bot.domain.orders import CustomerId, OrderId
 from bot.domain.requests import MarkupChange, Refund, RequestId, TopUp
 from bot.domain.shop import Resumed, ShopState
-from bot.handlers.routes import Role, Route, picked, said, tap, typed
+from bot.handlers import subscriptions
+from bot.handlers.routes import Role, Route, attached, picked, said, tap, typed
 from bot.i18n import Texts, clean
 from bot.screens import owner as screens
 from bot.screens.base import Screen, Toast
@@ -50,6 +59,8 @@ from bot.services.support import LONGEST, Support
 from bot.services.wallets import Wallets
 
 MOST_NOTE = 200
+MOST_FILE = 256_000
+"""Bytes of a file with credentials: a thousand lines of them."""
 
 # Ids of people have at most 52 significant bits; names are as Telegram allows them.
 _TARGET = re.compile(r"[1-9][0-9]{0,15}|@?[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
@@ -294,7 +305,36 @@ async def paste(
         return screens.hand_over(t, number, screens.bad_line(t, bad.line))
     except DeliveredBefore as known:
         return screens.hand_over(t, number, screens.delivered_before(t, known.order))
+    except WrongCount as wrong:
+        problem = screens.wrong_count(t, wrong.found, wrong.wanted)
+        return screens.hand_over(t, number, problem)
     return screens.order(t, await orders.file(number))
+
+
+async def paste_file(
+    message: Message,
+    prompt: HandOver,
+    document: Document,
+    t: Texts,
+    customer: Customer,
+    orders: Orders,
+) -> Screen:
+    """Deliver the lines of a text file, as if they had been pasted."""
+    words = await _text_of(message, document)
+    if words is None:
+        return screens.hand_over(t, OrderId(prompt.order), screens.bad_file(t, MOST_FILE))
+    return await paste(message, prompt, words, t, customer, orders)
+
+
+async def _text_of(message: Message, document: Document) -> str | None:
+    """What a file says; None where it is too large, or no text."""
+    if message.bot is None or (document.file_size or 0) > MOST_FILE:
+        return None
+    try:
+        file = await message.bot.download(document)
+        return None if file is None else file.read(MOST_FILE).decode("utf-8-sig")
+    except (UnicodeDecodeError, AiogramError):
+        return None
 
 
 async def give_back(
@@ -480,6 +520,8 @@ ROUTES: tuple[Route, ...] = (
     tap(Bind, bind, role=_OWNER),
     tap(HandOver, hand_over, role=_OWNER),
     typed(HandOver, paste, role=_OWNER),
+    attached(HandOver, paste_file, role=_OWNER),
+    *subscriptions.ROUTES,
     tap(GiveBack, give_back, role=_OWNER),
     tap(KeepWaiting, keep_waiting, role=_OWNER),
     tap(RefundFor, ask_refund_reason, role=_OWNER),

@@ -43,6 +43,15 @@ class Typed:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that answers this question; the handler gets it as `prompt` and `document`."""
+
+    prompt: type[CallbackData]
+    handler: Handler
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
     """A command; the handler gets what follows it as `words`."""
 
@@ -59,7 +68,7 @@ class Picked:
     role: Role
 
 
-Route = Tap | Typed | Said | Picked
+Route = Tap | Typed | Attached | Said | Picked
 
 
 def tap(payload: type[CallbackData], handler: Handler, *, role: Role = Role.ANYBODY) -> Route:
@@ -70,6 +79,11 @@ def tap(payload: type[CallbackData], handler: Handler, *, role: Role = Role.ANYB
 def typed(prompt: type[CallbackData], handler: Handler, *, role: Role = Role.ANYBODY) -> Route:
     """A text typed in answer to a screen that `asks` this leads to this handler."""
     return Typed(prompt, handler, role)
+
+
+def attached(prompt: type[CallbackData], handler: Handler, *, role: Role = Role.ANYBODY) -> Route:
+    """A file sent in answer to a screen that `asks` this leads to this handler."""
+    return Attached(prompt, handler, role)
 
 
 def said(command: str, handler: Handler, *, role: Role = Role.ANYBODY) -> Route:
@@ -92,6 +106,10 @@ def router(routes: tuple[Route, ...]) -> Router:
                 made.callback_query.register(handler, *rights, payload.filter())
             case Typed(prompt, handler):
                 made.message.register(handler, *rights, F.text, _Answers(prompt))
+            case Attached(prompt, handler):
+                made.message.register(
+                    handler, *rights, F.document.as_("document"), _Answers(prompt)
+                )
             case Said(name, handler):
                 made.message.register(handler, *rights, Command(name), _words_after)
             case Picked(handler):

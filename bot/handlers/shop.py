@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from datetime import timedelta
 
 from aiogram.types import TelegramObject
 
@@ -11,16 +12,21 @@ from bot.callbacks import (
     AskOwner,
     Browse,
     Buy,
+    BuyMany,
     Help,
     Home,
     Languages,
     SetLanguage,
+    ShowPieces,
     ShowPlan,
     ShowProvider,
+    TypePieces,
 )
 from bot.domain.catalog import Offer, PlanId, ProviderId
+from bot.domain.clock import Clock
 from bot.domain.customers import Customer, ShopInfo
 from bot.domain.errors import (
+    BadQuantity,
     BlockedCustomer,
     InsufficientFunds,
     JustBought,
@@ -28,10 +34,11 @@ from bot.domain.errors import (
     PriceChanged,
 )
 from bot.domain.money import Money
-from bot.domain.orders import Claim, OrderId
+from bot.domain.orders import Claim, OrderId, parse_pieces
 from bot.handlers.routes import Route, said, tap, typed
 from bot.i18n import Texts, clean, texts
 from bot.screens import orders as order_screens
+from bot.screens import pieces
 from bot.screens import shop as screens
 from bot.screens.base import PAGE, Screen
 from bot.services.catalog import Catalog
@@ -56,6 +63,7 @@ async def start(
     customers: Customers,
     orders: Orders,
     shop_info: ShopInfo,
+    clock: Clock,
 ) -> Screen:
     """Home, or the screen that a link `?start=p_1`, `l_2` or `o_3` names; nothing else happens."""
     link = _DEEP_LINK.fullmatch(words)
@@ -67,7 +75,7 @@ async def start(
             return screens.provider(t, catalog.shelf(ProviderId(named)), 0)
         case "l":
             offer = catalog.offer(PlanId(named))
-            return await _plan(t, offer, customer, catalog, customers, shop_info)
+            return await _plan(t, offer, customer, catalog, customers, shop_info, clock)
         case _:
             return order_screens.order(t, await orders.line(customer.id, OrderId(named)))
 
@@ -89,22 +97,55 @@ async def show_provider(
 
 async def show_plan(
     _: TelegramObject,
-    callback_data: ShowPlan,
+    callback_data: ShowPlan | ShowPieces,
     t: Texts,
     customer: Customer,
     catalog: Catalog,
     customers: Customers,
     shop_info: ShopInfo,
+    clock: Clock,
 ) -> Screen:
+    """The confirm screen; of a plan that is sold by the piece, of so many pieces."""
+    quantity = callback_data.quantity if isinstance(callback_data, ShowPieces) else 1
     offer = catalog.offer(PlanId(callback_data.plan))
     return await _plan(
-        t, offer, customer, catalog, customers, shop_info, again=callback_data.again
-    )
+        t, offer, customer, catalog, customers, shop_info, clock, again=callback_data.again,
+        quantity=quantity,
+    )  # fmt: skip
+
+
+async def ask_pieces(
+    _: TelegramObject, callback_data: TypePieces, t: Texts, catalog: Catalog
+) -> Screen:
+    offer = catalog.offer(PlanId(callback_data.plan))
+    return pieces.ask(t, offer, again=callback_data.again)
+
+
+async def type_pieces(
+    _: TelegramObject,
+    prompt: TypePieces,
+    words: str,
+    t: Texts,
+    customer: Customer,
+    catalog: Catalog,
+    customers: Customers,
+    shop_info: ShopInfo,
+    clock: Clock,
+) -> Screen:
+    """The confirm screen of the typed number; the question stays open until it is one."""
+    offer = catalog.offer(PlanId(prompt.plan))
+    quantity = parse_pieces(words, offer.plan.most)
+    if quantity is None:
+        return pieces.ask(t, offer, again=prompt.again, refused=words)
+    return await _plan(
+        t, offer, customer, catalog, customers, shop_info, clock, again=prompt.again,
+        quantity=quantity,
+    )  # fmt: skip
 
 
 async def buy(
     _: TelegramObject,
-    callback_data: Buy,
+    callback_data: Buy | BuyMany,
     t: Texts,
     customer: Customer,
     message_id: int | None,
@@ -112,15 +153,19 @@ async def buy(
     customers: Customers,
     orders: Orders,
     shop_info: ShopInfo,
+    clock: Clock,
 ) -> Screen:
     """Commit the intent and show its order; no money moves on any other way out."""
-    plan = PlanId(callback_data.plan)
-    claim = Claim(plan, Money(callback_data.micros), callback_data.intent, callback_data.again)
+    quantity = callback_data.quantity if isinstance(callback_data, BuyMany) else 1
+    plan, price = PlanId(callback_data.plan), Money(callback_data.micros)
+    claim = Claim(plan, price, callback_data.intent, callback_data.again, quantity)
     try:
         line = await orders.accept(customer, claim, message_id)
     except InsufficientFunds as short:
-        offer = catalog.offer(plan)
-        return await _too_little(t, offer, short.balance, customer, catalog, customers, shop_info)
+        return await _too_little(
+            t, catalog.offer(plan), short.balance, customer, catalog, customers, shop_info,
+            quantity=quantity,
+        )  # fmt: skip
     except PriceChanged as changed:
         return await _plan(
             t,
@@ -129,8 +174,10 @@ async def buy(
             catalog,
             customers,
             shop_info,
+            clock,
             again=callback_data.again,
             shown=changed.shown,
+            quantity=quantity,
         )
     except JustBought as just:
         line = await orders.line(customer.id, just.order, message_id)
@@ -181,17 +228,23 @@ async def _plan(
     catalog: Catalog,
     customers: Customers,
     shop_info: ShopInfo,
+    clock: Clock,
     *,
     again: bool = False,
     shown: Money | None = None,
+    quantity: int = 1,
 ) -> Screen:
     back = _back(catalog, offer)
     if offer.is_stale:
         return screens.stale(t, offer, back)
-    if customer.balance < offer.price:
+    days, most = offer.plan.days, offer.plan.most
+    if quantity > most:
+        raise BadQuantity(offer.plan.id, most)
+    if customer.balance < offer.price * quantity:
         return await _too_little(
-            t, offer, customer.balance, customer, catalog, customers, shop_info
-        )
+            t, offer, customer.balance, customer, catalog, customers, shop_info,
+            quantity=quantity,
+        )  # fmt: skip
     return screens.confirm(
         t,
         offer,
@@ -200,6 +253,8 @@ async def _plan(
         again=again,
         back=back,
         shown=shown,
+        quantity=quantity,
+        works_until=None if days is None else clock.now() + timedelta(days=days),
     )
 
 
@@ -211,13 +266,15 @@ async def _too_little(
     catalog: Catalog,
     customers: Customers,
     shop_info: ShopInfo,
+    *,
+    quantity: int = 1,
 ) -> Screen:
     if customer.wanted_plan != offer.plan.id:
         await customers.want(customer.id, offer.plan.id)
     affordable = [
         other
         for other in catalog.shelf(offer.plan.provider.id).offers
-        if other.price <= balance and not other.is_stale
+        if other.price <= balance and not other.is_stale and other != offer
     ]
     return screens.too_little(
         t,
@@ -226,6 +283,7 @@ async def _too_little(
         cheaper=tuple(affordable[-_MOST_CHEAPER:]),
         support=shop_info.support,
         back=_back(catalog, offer),
+        quantity=quantity,
     )
 
 
@@ -256,7 +314,11 @@ ROUTES: tuple[Route, ...] = (
     tap(Browse, browse),
     tap(ShowProvider, show_provider),
     tap(ShowPlan, show_plan),
+    tap(ShowPieces, show_plan),
+    tap(TypePieces, ask_pieces),
+    typed(TypePieces, type_pieces),
     tap(Buy, buy),
+    tap(BuyMany, buy),
     said("help", show_help),
     tap(Help, show_help),
     tap(AskOwner, ask_owner),

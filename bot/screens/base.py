@@ -194,6 +194,13 @@ def bought(t: Texts, order: Order) -> Text:
     return t("{provider} · {plan}", provider=provider, plan=plan)
 
 
+def until(t: Texts, order: Order) -> Text | None:
+    """The end of the time that was bought, where there is one."""
+    if order.works_until is None:
+        return None
+    return t("Works until {at}.", at=order.works_until)
+
+
 def redeem_steps(t: Texts) -> Joined:
     """What to do with a redeem code."""
     return lines(

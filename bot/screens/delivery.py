@@ -47,6 +47,7 @@ from bot.screens.base import (
     kept_ways_out,
     redeem_steps,
     short,
+    until,
     ways_out,
 )
 from bot.screens.notices import units
@@ -261,6 +262,7 @@ def _head(t: Texts, order: Order) -> Joined:
     return lines(
         t("<b>Order #{order} is delivered.</b>", order=order.id),
         t("{plan}, {at}", plan=bought(t, order), at=order.moved_at),
+        until(t, order),
     )
 
 

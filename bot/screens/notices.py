@@ -6,6 +6,8 @@ from bot.callbacks import (
     AskOwner,
     Browse,
     Buy,
+    BuyMany,
+    HandOver,
     Inbox,
     OwnerOrder,
     Reply,
@@ -15,6 +17,7 @@ from bot.callbacks import (
     ShowMarkup,
     ShowOrder,
     ShowPlan,
+    ShowSubscriptions,
     TopUpFor,
 )
 from bot.domain.catalog import Offer
@@ -31,16 +34,18 @@ from bot.domain.notices import (
     OrderNeedsPerson,
     OrderRefunded,
     OrderReleased,
+    OrderToDeliver,
     OwnerReplied,
     Sold,
     StrayFound,
+    SubscriptionRuns,
     Trouble,
     WalletChanged,
     WalletMoved,
 )
 from bot.domain.orders import Order, OrderState
 from bot.domain.usage import AskBot, Measured, Unknowable, Unreachable, UsageSeen
-from bot.i18n import Text, Texts, Value, lines, paragraphs
+from bot.i18n import Code, Text, Texts, Value, lines, paragraphs
 from bot.screens.base import MOST_LABEL, Button, Row, Screen, Style, short
 
 # Telegram allows 4096 characters; what people wrote shares them with our own words.
@@ -119,7 +124,22 @@ def order_released(t: Texts, notice: OrderReleased, order: Order, intent: str) -
     browse = Button(t("🛒 Browse"), Browse())
     if notice.new_price is not None:
         # The first order bought nothing, so this purchase is no accidental second one.
-        buy = Buy(plan=order.plan, micros=notice.new_price.micros, intent=intent, again=True)
+        micros = notice.new_price.micros
+        if order.quantity == 1:
+            buy = Button(
+                t("Buy for {price}", price=notice.new_price),
+                Buy(plan=order.plan, micros=micros, intent=intent, again=True),
+                Style.SUCCESS,
+            )
+        else:
+            buy = Button(
+                t("Buy {n} for {price}", n=order.quantity, price=notice.new_price),
+                BuyMany(
+                    plan=order.plan, quantity=order.quantity, micros=micros, intent=intent,
+                    again=True,
+                ),
+                Style.SUCCESS,
+            )  # fmt: skip
         return _kept(
             paragraphs(
                 said,
@@ -130,7 +150,7 @@ def order_released(t: Texts, notice: OrderReleased, order: Order, intent: str) -
                     new=notice.new_price,
                 ),
             ),
-            (Button(t("Buy for {price}", price=notice.new_price), buy, Style.SUCCESS),),
+            (buy,),
             (look, browse),
         )
     if order.reason == "plan_gone":
@@ -321,6 +341,57 @@ def order_needs_person(t: Texts, _: OrderNeedsPerson, order: Order, person: Pers
     )
 
 
+def order_to_deliver(t: Texts, _: OrderToDeliver, order: Order, person: Person) -> Screen:
+    """An order that was made, and whose credentials only an owner can find."""
+    return _kept(
+        paragraphs(
+            t("<b>Order #{id} waits for you to deliver it.</b>", id=order.id),
+            lines(
+                t(
+                    "{plan} for {price}, {person}.",
+                    plan=plan_of(order),
+                    price=order.price,
+                    person=person,
+                ),
+                t(
+                    "Order at the provider: {reference}",
+                    reference=Code(short(order.upstream_order_id or "–", MOST_NAME)),
+                ),
+            ),
+            t.n(
+                "Copy its proxy from the provider's site, and paste the line here or send it as "
+                "a text file. The price is held until then.",
+                "Copy its {n} proxies from the provider's site, and paste the lines here or send "
+                "them as a text file. The price is held until then.",
+                n=order.quantity,
+            ),
+        ),
+        (
+            Button(t("Deliver by hand"), HandOver(order=order.id), Style.PRIMARY),
+            Button(t("Order #{id}", id=order.id), OwnerOrder(order=order.id)),
+        ),
+    )
+
+
+def subscription_runs(t: Texts, notice: SubscriptionRuns) -> Screen:
+    """A subscription that is not cancelled yet, and what it will cost."""
+    return _kept(
+        paragraphs(
+            t(
+                "<b>A subscription at {upstream} is not cancelled yet:</b> {reference}.",
+                upstream=upstream_name(notice.upstream),
+                reference=short(notice.reference, MOST_NAME),
+            ),
+            t(
+                "The bot goes on trying. If it does not succeed before {at}, you pay for another "
+                "period: then cancel it on the provider's site, and say so under Subscriptions.",
+                at=notice.ends_at,
+            ),
+        ),
+        (Button(t("Subscriptions"), ShowSubscriptions()), *_shop_row(t)),
+    )
+
+
 def order_decided(t: Texts, notice: OrderDecided, by: Person, order: Order) -> Screen:
     """What another owner decided about an order, so that nobody decides it again."""
     return _kept(
@@ -363,6 +434,9 @@ def stray_found(t: Texts, notice: StrayFound) -> Screen:
                 ),
                 t("Its cost of {cost} is booked as a loss.", cost=notice.cost)
                 if notice.cost
+                else None,
+                t("It is a subscription, and the bot cancels it.")
+                if notice.is_paid_again
                 else None,
             ),
             t(
@@ -561,7 +635,8 @@ def units(words: str) -> int:
 
 def plan_of(order: Order) -> str:
     """Provider and plan of an order as one name."""
-    return short(f"{order.provider_name} {order.title}", MOST_NAME)
+    many = f" × {order.quantity}" if order.quantity > 1 else ""
+    return short(f"{order.provider_name} {order.title}", MOST_NAME - len(many)) + many
 
 
 def as_is(t: Texts, words: object) -> Text:

@@ -33,6 +33,7 @@ from bot.screens.base import (
     Style,
     bought,
     grid,
+    until,
     ways_out,
 )
 from bot.screens.listing import order_button, state_word, turn
@@ -131,7 +132,15 @@ def _state(t: Texts, line: Line) -> tuple[Text | None, ...]:
                     order=order.id,
                     price=order.price,
                 ),
-                t("This can take a few minutes. What you bought comes in a message of its own."),
+                t(
+                    "The owner of the shop hands it over, which can take some hours. "
+                    "What you bought comes in a message of its own."
+                )
+                if line.is_by_hand
+                else t(
+                    "This can take a few minutes. What you bought comes in a message of its own."
+                ),
+                until(t, order),
             )
         case OrderState.IN_DOUBT:
             return (
@@ -164,6 +173,7 @@ def _state(t: Texts, line: Line) -> tuple[Text | None, ...]:
                     "The credentials are in a message of their own and can be shown again "
                     "at any time."
                 ),
+                until(t, order),
             )
         case OrderState.RELEASED:
             return (

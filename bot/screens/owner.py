@@ -25,6 +25,7 @@ from bot.callbacks import (
     Shop,
     ShowMarkup,
     ShowStrays,
+    ShowSubscriptions,
     TopUpFor,
 )
 from bot.domain.customers import Person
@@ -454,6 +455,13 @@ def shop(t: Texts, state: ShopState, *, wants_sales: bool) -> Screen:
                 catalog,
             ),
             lines(sales, needs, undelivered),
+            t.n(
+                "{n} subscription is not cancelled yet.",
+                "{n} subscriptions are not cancelled yet.",
+                n=state.running,
+            )
+            if state.running
+            else None,
             kept if state.audited_at or state.backed_up_at else None,
         ),
         (
@@ -461,6 +469,11 @@ def shop(t: Texts, state: ShopState, *, wants_sales: bool) -> Screen:
             (
                 Button(t("Inbox ({n})", n=state.in_review), Inbox()),
                 Button(t("Markup"), ShowMarkup()),
+            ),
+            *(
+                ((Button(t("Subscriptions ({n})", n=state.subscriptions), ShowSubscriptions()),),)
+                if state.subscriptions
+                else ()
             ),
             (telling,),
             (Button(t("Audit the books"), AuditNow()),),
@@ -616,7 +629,8 @@ def hand_over(t: Texts, order: OrderId, problem: Text | None = None) -> Screen:
             t("<b>Deliver order #{id} by hand</b>", id=order),
             t(
                 "Paste what the customer gets, one line for each: {example}, or the code of a "
-                "key order. It is charged and delivered at once; /cancel leaves it.",
+                "key order; or send it as a text file. It is charged and delivered at once; "
+                "/cancel leaves it.",
                 example=Code("host:port:user:pass"),
             ),
         ),
@@ -627,7 +641,27 @@ def hand_over(t: Texts, order: OrderId, problem: Text | None = None) -> Screen:
 
 def bad_line(t: Texts, line: int) -> Text:
     """The pasted line that could not be read."""
-    return t("Line {line} could not be read. Nothing was delivered.", line=line)
+    return t(
+        "Line {line} could not be read. Nothing was delivered. No line may stand there twice.",
+        line=line,
+    )
+
+
+def wrong_count(t: Texts, found: int, wanted: int) -> Text:
+    """More or fewer lines than were bought."""
+    return t(
+        "{wanted} were bought, and these are {found} lines. Nothing was delivered.",
+        wanted=wanted,
+        found=found,
+    )
+
+
+def bad_file(t: Texts, most: int) -> Text:
+    """A file that is no text, or too large."""
+    return t(
+        "This is not a text file of at most {most} KB in UTF-8. Nothing was delivered.",
+        most=most // 1000,
+    )
 
 
 def delivered_before(t: Texts, order: OrderId) -> Text:
@@ -874,6 +908,19 @@ def _lane(t: Texts, lane: LaneState, now: datetime) -> Text:
     if not lane.has_token:
         return t(
             "{upstream} account {lane}: no token in the settings", upstream=upstream, lane=lane.id
+        )
+    if not lane.is_listed:
+        return t(
+            "{upstream} account {lane}: its order list could not be read, so nothing is sold",
+            upstream=upstream,
+            lane=lane.id,
+        )
+    if not lane.has_balance:
+        return t(
+            "{upstream} account {lane}: {waiting} in line",
+            upstream=upstream,
+            lane=lane.id,
+            waiting=lane.waiting,
         )
     if lane.balance is None or lane.read_at is None:
         return t(

@@ -16,6 +16,7 @@ from bot.domain.errors import (
     BadAmount,
     BadCredentials,
     BadMarkup,
+    BadQuantity,
     BlockedCustomer,
     CustomerError,
     DeliveredBefore,
@@ -30,6 +31,7 @@ from bot.domain.errors import (
     TooLate,
     TooManyOrders,
     TooSoon,
+    WrongCount,
 )
 from bot.i18n import Text, Texts, Value, lines, paragraphs
 from bot.screens.base import Button, Link, Row, Screen, short
@@ -149,6 +151,19 @@ def problem(t: Texts, error: CustomerError) -> Screen:
                 t,
                 _not_read(t, typed),
                 t("Type a markup such as 20%, +0.50 or 15% +0.20 min 0.30."),
+            )
+        case BadQuantity(plan=plan, most=most):
+            return _screen(
+                t,
+                t("<b>This plan is not sold in that number.</b> Nothing was charged."),
+                t("One order takes 1 to {most}.", most=most),
+                (Button(t("🔎 See the plan"), ShowPlan(plan=plan, again=False)),),
+            )
+        case WrongCount(found=found, wanted=wanted):
+            return _screen(
+                t,
+                t("<b>Nothing was delivered.</b>"),
+                t("{wanted} were bought, and these are {found}.", wanted=wanted, found=found),
             )
         case BadCredentials(line=line):
             return _screen(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.callbacks import (
     AskOwner,
     Browse,
     Buy,
+    BuyMany,
     Help,
     Home,
     Languages,
@@ -29,6 +32,7 @@ from bot.domain.catalog import (
 from bot.domain.customers import Customer
 from bot.domain.money import Money
 from bot.i18n import LANGUAGES, Text, Texts, Value, clean, lines, paragraphs
+from bot.screens import pieces
 from bot.screens.base import (
     MOST_LABEL,
     Button,
@@ -154,35 +158,55 @@ def confirm(
     again: bool,
     back: ShowProvider,
     shown: Money | None = None,
+    quantity: int = 1,
+    works_until: datetime | None = None,
 ) -> Screen:
     """What a plan gives and costs, and the one button that spends money.
 
     `shown`: the price on the button that was tapped, where it is not today's.
+    `works_until`: the end of the time that is bought, if it is bought now.
     """
     plan = offer.plan
-    is_moved = shown is not None and shown != offer.price
+    price = offer.price * quantity
+    is_moved = shown is not None and shown != price
+    if plan.most == 1:
+        buy = Button(
+            t("Buy for {price}", price=price),
+            Buy(plan=plan.id, micros=price.micros, intent=intent, again=again),
+            Style.SUCCESS,
+        )
+    else:
+        buy = Button(
+            t("Buy {n} for {price}", n=quantity, price=price),
+            BuyMany(
+                plan=plan.id, quantity=quantity, micros=price.micros, intent=intent, again=again
+            ),
+            Style.SUCCESS,
+        )
     return Screen(
         paragraphs(
             t("<b>The price has changed. Nothing was charged.</b>") if is_moved else None,
             _title(t, offer),
-            lines(_gives(t, plan.provider), _usage(t, plan.provider.usage)),
             lines(
-                t("Price: {old} → <b>{new}</b>", old=shown, new=offer.price)
+                _gives(t, plan.provider),
+                _usage(t, plan.provider.usage),
+                t("Works for {n} days: until {at}, if bought now.", n=plan.days, at=works_until)
+                if plan.days and works_until
+                else None,
+            ),
+            lines(
+                pieces.each(t, offer, quantity),
+                t("Price: {old} → <b>{new}</b>", old=shown, new=price)
                 if is_moved
-                else t("Price: <b>{price}</b>", price=offer.price),
-                t("Balance: {before} → {after}", before=balance, after=balance - offer.price),
+                else t("Price: <b>{price}</b>", price=price),
+                t("Balance: {before} → {after}", before=balance, after=balance - price),
             ),
             t("You ordered this plan a moment ago. This would be one more.") if again else None,
             t("Not refundable once delivered."),
         ),
         (
-            (
-                Button(
-                    t("Buy for {price}", price=offer.price),
-                    Buy(plan=plan.id, micros=offer.price.micros, intent=intent, again=again),
-                    Style.SUCCESS,
-                ),
-            ),
+            *pieces.chooser(t, plan, quantity, again=again),
+            (buy,),
             ways_out(t, back),
         ),
     )
@@ -212,16 +236,19 @@ def too_little(
     cheaper: tuple[Offer, ...],
     support: str | None,
     back: ShowProvider,
+    quantity: int = 1,
 ) -> Screen:
     """How much is missing for a plan, and what to do; `cheaper`: what the balance does cover."""
+    price = offer.price * quantity
     return Screen(
         paragraphs(
             _title(t, offer),
             lines(_gives(t, offer.plan.provider), _usage(t, offer.plan.provider.usage)),
             lines(
-                t("Price: <b>{price}</b>", price=offer.price),
+                pieces.each(t, offer, quantity),
+                t("Price: <b>{price}</b>", price=price),
                 t("Balance: {balance}", balance=balance),
-                t("Missing: <b>{missing}</b>", missing=offer.price - balance),
+                t("Missing: <b>{missing}</b>", missing=price - balance),
             ),
             t(
                 "Write to the owner to top up your balance. This plan is remembered: "
@@ -231,6 +258,7 @@ def too_little(
         ),
         (
             (contact(t, support),),
+            *pieces.fewer(t, offer, balance, quantity),
             *grid([_plan_button(t, other) for other in cheaper]),
             (Button(t("🔄 Look again"), ShowPlan(plan=offer.plan.id, again=False)),),
             ways_out(t, back),

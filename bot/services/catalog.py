@@ -137,7 +137,7 @@ class Catalog:
         self._plans = {
             PlanId(row.id): Plan(
                 PlanId(row.id), self._providers[ProviderId(row.provider_id)], row.code, row.title,
-                Money(row.cost_micros), size_in_bytes(row.title), row.read_at,
+                Money(row.cost_micros), size_in_bytes(row.title), row.read_at, row.most, row.days,
             )
             for row in plans
             if row.is_open
@@ -163,11 +163,12 @@ class Catalog:
     async def refresh(self, upstream: Upstream, provider: str | None = None) -> None:
         """Ask an upstream for its plans, of one provider or all, and keep what it says.
 
-        A plan that vanished is closed, not deleted. Raises `UpstreamError`; the old catalogue
+        A plan that vanished is closed, not deleted. A seed only adds plans: what an owner has
+        made of the others since holds. Raises `UpstreamError`; the old catalogue
         then stays as it is.
         """
         lists = await upstream.plans(provider)
-        if provider is None and not any(one.plans for one in lists):
+        if provider is None and not any(one.plans or one.is_seed for one in lists):
             # An upstream that suddenly sells nothing at all is more likely broken than sold out.
             raise Unclear("empty_catalog")
         async with self._database.write() as tx:
@@ -221,7 +222,9 @@ class Catalog:
                     await tx.execute(
                         update(ProviderRow).where(ProviderRow.id == provider_id).values(**values)
                     )
-            if one.plans is not None:
+            if one.is_seed:
+                await self._sow(tx, int(provider_id or 0), one.plans or ())
+            elif one.plans is not None:
                 await self._keep_plans(tx, int(provider_id or 0), one.plans)
         vanished = set(known) - {one.provider for one in lists}
         if only is not None:
@@ -268,6 +271,28 @@ class Catalog:
         await tx.execute(
             of_provider.where(PlanRow.code.not_in(listed), PlanRow.is_open == 1).values(is_open=0)
         )
+
+    async def _sow(self, tx: AsyncConnection, provider: int, seeds: Sequence[Priced]) -> None:
+        """Add plans that are not known; nobody but an owner prices the others, so they hold."""
+        now = self._clock.now()
+        of_provider = PlanRow.provider_id == provider
+        known = set((await tx.scalars(select(PlanRow.code).where(of_provider))).all())
+        for seed in seeds:
+            if seed.code not in known:
+                await tx.execute(
+                    insert(PlanRow).values(
+                        provider_id=provider,
+                        code=seed.code,
+                        title=seed.title,
+                        cost_micros=seed.cost.micros,
+                        currency=seed.cost.currency,
+                        is_open=1,
+                        read_at=now,
+                        most=seed.most,
+                        days=seed.days,
+                    )
+                )
+        await tx.execute(update(PlanRow).where(of_provider).values(read_at=now))
 
     def _shelf(self, provider: Provider) -> Shelf:
         now = self._clock.now()

@@ -26,14 +26,15 @@ from bot.domain.errors import (
     UpstreamError,
 )
 from bot.domain.money import Money
-from bot.domain.notices import StrayFound, Trouble
-from bot.domain.orders import LaneId, OrderId, OrderState
+from bot.domain.notices import OrderToDeliver, StrayFound, Trouble
+from bot.domain.orders import Credentials, Delivery, LaneId, OrderId, OrderState
 from bot.domain.wallets import PostingKind
 from bot.services.catalog import Catalog
 from bot.services.lanes import FRESH, Lane, Lanes
 from bot.services.orders import SEND_WITHIN, Orders, stray_reference
 from bot.services.outbox import Outbox
 from bot.services.stops import SHOP, Stops, lane_scope
+from bot.services.subscriptions import begin
 from bot.services.wallets import LOSS, Wallets, upstream_account
 from bot.upstreams.base import Made, Progress
 
@@ -180,6 +181,8 @@ class LaneWorker:
 
     def _waits(self, row: Row[Any], doubtful: Sequence[Row[Any]]) -> bool:
         """Whether an order in doubt could not be told from this one by a listing."""
+        if self.lane.tells_orders_apart:
+            return False
         if not self.lane.tells_plans_apart:
             return bool(doubtful)
         return any((one.provider, one.plan) == (row.provider, row.plan) for one in doubtful)
@@ -288,8 +291,10 @@ class LaneWorker:
         else:
             self._lanes.spent(self.lane, claimed.cost)
             # Whatever came with it: an order that is not finished is asked for until it is.
-            delivery = made.delivery if made.progress is Progress.READY else None
-            await self._orders.settle(order, made.reference, delivery, made.raw)
+            delivery = _whole(made, row.quantity)
+            await self._orders.settle(
+                order, made.reference, delivery, made.raw, subscription=made.subscription
+            )
 
     async def _take_off(self, plan: Plan, refusal: Refused) -> None:
         """Offer nobody else what the upstream does not know, and read its prices again."""
@@ -335,19 +340,33 @@ class LaneWorker:
 
     async def _poll(self, row: Row[Any]) -> None:
         order = OrderId(row.id)
+        if self.lane.is_by_hand:
+            await self._ask_owners(row)
+            return
         try:
             made = await self.lane.upstream.order(row.upstream_order_id, row.provider, row.plan)
         except UpstreamError as error:
             log.warning("order cannot be read", order=order, code=error.code)
             made = None
-        if made is not None and made.delivery is not None and made.progress is Progress.READY:
-            await self._orders.settle(order, row.upstream_order_id, made.delivery, made.raw)
+        delivery = _whole(made, row.quantity)
+        if made is not None and delivery is not None:
+            await self._orders.settle(order, row.upstream_order_id, delivery, made.raw)
         elif made is not None and made.progress is Progress.FAILED:
             await self._orders.review(order, "failed_there")
         elif self._clock.now() - row.moved_at >= PREPARING_FOR:
             await self._orders.review(order, "no_credentials")
         else:
             await self._orders.poll_again(order, POLLS[min(row.checks, len(POLLS) - 1)])
+
+    async def _ask_owners(self, row: Row[Any]) -> None:
+        """Tell the owners at once, and every hour, of an order that only they can deliver."""
+        order = OrderId(row.id)
+        hours = (self._clock.now() - row.moved_at) // timedelta(hours=1)
+        async with self._database.write() as tx:
+            await self._outbox.owe_owners(
+                tx, OrderToDeliver(order), dedupe=f"deliver:{order}:{row.moved_at}:{hours}"
+            )
+        await self._orders.poll_again(order, LONGEST.total_seconds())
 
     # Finding out
 
@@ -375,17 +394,22 @@ class LaneWorker:
     async def _decide(self, group: list[Row[Any]], began_at: datetime) -> None:
         candidates = await self._candidates(group)
         tagged = {one.tag: one for one in candidates if one.tag}
+        by_tag = self.lane.tells_orders_apart or any(row.tag in tagged for row in group)
         unsure = None
-        if not tagged and len(candidates) > len(group):
+        if by_tag:
+            # Two orders of one tag were never sent: what that means is for a person to find out.
+            if len(tagged) < sum(1 for one in candidates if one.tag):
+                unsure = "too_many_candidates"
+        elif len(candidates) > len(group):
             unsure = "too_many_candidates"
-        elif not tagged and candidates and await self._is_shared():
+        elif candidates and await self._is_shared():
             unsure = "shared_account"
         if unsure is not None:
             for row in group:
                 await self._orders.review(OrderId(row.id), unsure)
             return
         for row in group:
-            mine = tagged.get(row.tag) if tagged else self._oldest_after(candidates, row)
+            mine = tagged.get(row.tag) if by_tag else self._oldest_after(candidates, row)
             if mine is not None:
                 candidates.remove(mine)
                 await self._adopt(row, mine.reference)
@@ -398,7 +422,8 @@ class LaneWorker:
 
     def _oldest_after(self, candidates: list[Row[Any]], row: Row[Any]) -> Row[Any] | None:
         # What was known before the attempt cannot be what the attempt made.
-        return next((one for one in candidates if one.id > row.baseline_id), None)
+        fits = (one for one in candidates if one.id > row.baseline_id)
+        return next((one for one in fits if one.quantity in (None, row.quantity)), None)
 
     async def _candidates(self, group: Sequence[Row[Any]]) -> list[Row[Any]]:
         """Upstream orders that nobody is bound to and that the group's attempts may have made."""
@@ -415,16 +440,20 @@ class LaneWorker:
         )
         async with self._database.read() as reader:
             rows = (await reader.execute(query)).all()
-        like = {(row.provider, row.plan) for row in group}
-        return [one for one in rows if any(self._may_be(one, *pair) for pair in like)]
+        return [one for one in rows if any(self._may_be(one, row) for row in group)]
 
-    def _may_be(self, listed: Row[Any], provider: str, plan: str) -> bool:
-        """Whether a listed order may be one of this provider and plan.
+    def _may_be(self, listed: Row[Any], order: Row[Any]) -> bool:
+        """Whether a listed order may be the one that this order's attempt made.
 
-        What the list does not say fits, and so does a code that is none of ours: a list may
+        A tag decides, unless this list is known to show something else in its place. Without one,
+        what the list does not say fits, and so does a code that is none of ours: a list may
         write "1 GB" where the price list writes "1".
         """
-        name = self.lane.upstream.name
+        if self.lane.list_tells_tags or (self.lane.list_tells_tags is None and listed.tag):
+            return bool(listed.tag == order.tag)
+        if listed.quantity not in (None, order.quantity):
+            return False
+        provider, plan, name = order.provider, order.plan, self.lane.upstream.name
         is_told = listed.provider is not None and listed.plan is not None
         if is_told and self._catalog.knows(name, listed.provider, listed.plan):
             return bool((listed.provider, listed.plan) == (provider, plan))
@@ -432,11 +461,12 @@ class LaneWorker:
 
     async def _adopt(self, row: Row[Any], reference: str) -> None:
         made: Made | None = None
-        try:
-            made = await self.lane.upstream.order(reference, row.provider, row.plan)
-        except UpstreamError as error:
-            log.warning("found order cannot be read", order=row.id, code=error.code)
-        delivery = made.delivery if made is not None and made.progress is Progress.READY else None
+        if not self.lane.is_by_hand:
+            try:
+                made = await self.lane.upstream.order(reference, row.provider, row.plan)
+            except UpstreamError as error:
+                log.warning("found order cannot be read", order=row.id, code=error.code)
+        delivery = _whole(made, row.quantity)
         raw = "" if made is None else made.raw
         await self._orders.settle(OrderId(row.id), reference, delivery, raw, outcome="found")
 
@@ -459,7 +489,9 @@ class LaneWorker:
     async def _watch(self) -> bool:
         """Every five minutes: an upstream order that nothing of ours explains is a stray."""
         now = self._clock.now()
-        if self._watched_at is not None and timedelta(0) <= now - self._watched_at < WATCH:
+        # Nothing is sold before the list was read once.
+        pause = WATCH if self.lane.is_listed else READ_AGAIN
+        if self._watched_at is not None and timedelta(0) <= now - self._watched_at < pause:
             return False
         self._watched_at = now
         try:
@@ -487,7 +519,7 @@ class LaneWorker:
                 )
             ).all()
         for stray in loose:
-            if not any(self._may_be(stray, row.provider, row.plan) for row in undecided):
+            if not any(self._may_be(stray, row) for row in undecided):
                 await self._write_off(stray)
         return False
 
@@ -516,13 +548,19 @@ class LaneWorker:
                     PlanRow.code == stray.plan,
                 )
             )
-            cost = None if micros is None else Money(micros)
+            cost = None if micros is None else Money(micros) * (stray.quantity or 1)
+            is_paid_again = self.lane.upstream.subscriptions is not None
+            if is_paid_again:
+                now = self._clock.now()
+                await begin(tx, self.lane.id, stray.reference, stray.plan or "", now)
             if cost is not None:
                 await self._wallets.post(
                     tx, PostingKind.STRAY, stray_reference(name, stray.reference),
                     upstream_account(name), LOSS, cost, actor="shop", reason="stray",
                 )  # fmt: skip
-            await self._outbox.owe_owners(tx, StrayFound(name, stray.reference, cost))
+            await self._outbox.owe_owners(
+                tx, StrayFound(name, stray.reference, cost, is_paid_again)
+            )
             if not await self._is_late(tx, stray):
                 # Nothing of ours was open that could have made it: somebody else did.
                 await tx.execute(
@@ -545,7 +583,7 @@ class LaneWorker:
                 OrderRow.baseline_id < stray.id,
             )
         )
-        return any(self._may_be(stray, row.provider, row.plan) for row in given_back.all())
+        return any(self._may_be(stray, row) for row in given_back.all())
 
     # Small reads
 
@@ -613,6 +651,17 @@ def _is_due(row: Row[Any], now: datetime) -> bool:
 
 def _about(code: str, order: OrderId, plan: Plan) -> str:
     return f"{code}, #{order} {plan.provider.name} {plan.title}"
+
+
+def _whole(made: Made | None, quantity: int) -> Delivery | None:
+    """What was delivered, once it is finished and all of it is here."""
+    if made is None or made.progress is not Progress.READY:
+        return None
+    match made.delivery:
+        case Credentials(proxies) if len(proxies) < quantity:
+            return None
+        case delivery:
+            return delivery
 
 
 def _reason(refusal: Refused) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -20,10 +20,11 @@ from bot.domain.clock import Clock
 from bot.domain.errors import OutOfService, StartRefused, UpstreamError
 from bot.domain.money import BOOKS, Money
 from bot.domain.notices import Trouble, batches
-from bot.domain.orders import OPEN, LaneId
+from bot.domain.orders import OPEN, LaneId, OrderState
 from bot.services.catalog import Catalog
 from bot.services.outbox import Outbox
 from bot.services.stops import RESTORED, SHOP, Stops, lane_scope
+from bot.services.subscriptions import begin
 from bot.upstreams.base import Listed, Upstream
 
 FRESH = timedelta(seconds=30)
@@ -33,7 +34,12 @@ FIRST_PAGES = 200
 """The first reading of a list goes on to its end, so that old orders are not taken for strays."""
 
 SAME_ACCOUNT = "same_account"
-OUT_OF_SERVICE = frozenset({"unauthorized", "insufficient_balance", "out_of_service"})
+OUT_OF_SERVICE = frozenset(
+    {
+        "unauthorized", "insufficient_balance", "invalid_api_key", "insufficient_permissions",
+        "out_of_service",
+    }
+)  # fmt: skip
 """Reasons of stops that end by themselves once the account can buy again."""
 
 
@@ -66,6 +72,8 @@ class Lane:
     upstream: Upstream
     is_listed: bool
     list_names_plans: bool | None
+    list_tells_tags: bool | None
+    """Whether the list returns the tag of an order; None until it showed an order of ours."""
     reading: Reading | None = None
     balance: Money | None = None
     balance_at: datetime | None = None
@@ -75,6 +83,16 @@ class Lane:
     def tells_plans_apart(self) -> bool:
         """Whether the list carries provider and plan, so that one doubt blocks only its like."""
         return self.list_names_plans is True
+
+    @property
+    def tells_orders_apart(self) -> bool:
+        """Whether the list carries our own tag, so that one doubt blocks nothing."""
+        return self.list_tells_tags is True
+
+    @property
+    def is_by_hand(self) -> bool:
+        """No call tells what was bought: an owner delivers every order."""
+        return not self.upstream.tells_credentials
 
 
 class Lanes:
@@ -139,9 +157,13 @@ class Lanes:
                     # It may be an old lane's new token: until its list is read, nobody knows.
                     all_open = False
                     continue
-            named = None if row.list_names_plans is None else bool(row.list_names_plans)
+            named, tagged = (
+                None if told is None else bool(told)
+                for told in (row.list_names_plans, row.list_tells_tags)
+            )
             lane_id = LaneId(row.id)
-            lane = self._lanes[lane_id] = Lane(lane_id, upstream, bool(row.is_listed), named)
+            lane = Lane(lane_id, upstream, bool(row.is_listed), named, tagged)
+            self._lanes[lane_id] = lane
             if not lane.is_listed:
                 # Now if it can be, so that two tokens of one account are found out at the start.
                 with suppress(UpstreamError):
@@ -213,6 +235,9 @@ class Lanes:
             return
         async with self._database.read() as reader:
             stopped = {stop.scope: stop.reason for stop in await self._stops.all(reader)}
+        if balance is None and lane_scope(lane.id) in stopped:
+            # Nothing else shows that the account is taken again.
+            await lane.upstream.recent(1)
         if stopped.get(lane_scope(lane.id)) in OUT_OF_SERVICE:
             async with self._database.write() as tx:
                 if await self._stops.end(tx, lane_scope(lane.id)):
@@ -220,14 +245,28 @@ class Lanes:
             lane.woken.set()
 
     async def paused(self) -> frozenset[str]:
-        """The upstreams of which every lane is stopped, or which the whole shop's stop covers."""
+        """The upstreams of which no lane can sell now.
+
+        A lane cannot while it or the whole shop is stopped, nor before its list was read: an
+        order whose answer gets lost could not be found again.
+        """
         async with self._database.read() as reader:
             scopes = {stop.scope for stop in await self._stops.all(reader)}
         lanes = self._lanes.values()
         selling = {
-            lane.upstream.name for lane in lanes if not {SHOP, lane_scope(lane.id)} & scopes
+            lane.upstream.name
+            for lane in lanes
+            if lane.is_listed and not {SHOP, lane_scope(lane.id)} & scopes
         }
         return frozenset(lane.upstream.name for lane in lanes) - selling
+
+    def needs_person(self) -> ColumnElement[bool]:
+        """Orders that go on by a person alone: under review, or to be delivered by hand."""
+        by_hand = [lane.id for lane in self if lane.is_by_hand]
+        return or_(
+            OrderRow.state == OrderState.REVIEW,
+            and_(OrderRow.state == OrderState.PREPARING, OrderRow.lane_id.in_(by_hand)),
+        )
 
     async def waiting(self, tx: AsyncConnection) -> dict[LaneId, int]:
         """How many open orders each lane has."""
@@ -278,15 +317,18 @@ class Lanes:
         async with self._database.read() as reader:
             return listed - set((await reader.scalars(query)).all())
 
-    async def _names_plans(self, lane: Lane, listed: Sequence[Listed]) -> bool | None:
-        """Whether the list names provider and plan as we do.
+    async def _capabilities(
+        self, lane: Lane, listed: Sequence[Listed]
+    ) -> tuple[bool | None, bool | None]:
+        """Whether the list names provider and plan as we do, and returns our tags.
 
         Orders that we know prove it, or disprove it; before there are any, it is enough that
         every row names a plan of the price list. None where neither says anything.
         """
         said = {one.reference: (one.provider, one.plan) for one in listed}
+        tags = {one.reference: one.tag for one in listed}
         query = (
-            select(UpstreamOrderRow.reference, OrderRow.provider, OrderRow.plan)
+            select(UpstreamOrderRow.reference, OrderRow.provider, OrderRow.plan, OrderRow.tag)
             .join(OrderRow, OrderRow.id == UpstreamOrderRow.order_id)
             .where(UpstreamOrderRow.lane_id == lane.id, UpstreamOrderRow.reference.in_(said))
         )
@@ -295,13 +337,21 @@ class Lanes:
         name = lane.upstream.name
         if not ours:
             known = [self._catalog.knows(name, *one) for one in said.values()]
-            return True if known and all(known) else None
-        return all(said[row.reference] == (row.provider, row.plan) for row in ours)
+            return (True if known and all(known) else None), None
+        return (
+            all(said[row.reference] == (row.provider, row.plan) for row in ours),
+            all(tags[row.reference] == row.tag for row in ours),
+        )
 
     async def _keep(self, lane: Lane, listed: Sequence[Listed]) -> None:
-        names = await self._names_plans(lane, listed)
+        names, tags = await self._capabilities(lane, listed)
         unknown = await self._unknown(lane, (one.reference for one in listed))
-        if not unknown and lane.is_listed and names in (None, lane.list_names_plans):
+        learned = {
+            name: told
+            for name, told in (("list_names_plans", names), ("list_tells_tags", tags))
+            if told is not None and told != getattr(lane, name)
+        }
+        if not unknown and lane.is_listed and not learned:
             return
         now = self._clock.now()
         async with self._database.write() as tx:
@@ -320,6 +370,8 @@ class Lanes:
                             "provider": one.provider,
                             "plan": one.plan,
                             "tag": one.tag,
+                            "quantity": one.quantity,
+                            "subscription": one.subscription,
                             # Older than the bot's first look, or of a twin: never one of ours.
                             "is_flagged": int(is_first or one.reference in shared),
                             "seen_at": now,
@@ -327,7 +379,7 @@ class Lanes:
                         for one in new
                     ],
                 )
-            values = {"is_listed": 1} | ({} if names is None else {"list_names_plans": int(names)})
+            values = {"is_listed": 1} | {name: int(told) for name, told in learned.items()}
             await tx.execute(update(LaneRow).where(LaneRow.id == lane.id).values(**values))
             if shared:
                 for twin in (lane.id, *sorted(set(shared.values()))):
@@ -337,9 +389,15 @@ class Lanes:
                 # Made after the backup: flagged above, so that no order of ours takes one over.
                 for detail in batches(one.reference for one in new) or ("0",):
                     await self._outbox.owe_owners(tx, Trouble("restored_orders", detail))
+                if lane.upstream.subscriptions is not None:
+                    # No order takes them over, and each would be paid for again and again.
+                    for one in new:
+                        if not one.is_cancelled:
+                            await begin(tx, lane.id, one.reference, one.plan or "", now)
         is_start = not lane.is_listed
         lane.is_listed = True
         lane.list_names_plans = lane.list_names_plans if names is None else names
+        lane.list_tells_tags = lane.list_tells_tags if tags is None else tags
         if shared and is_start:
             raise StartRefused("GATEPROXY_TOKENS: two tokens belong to one account")
 

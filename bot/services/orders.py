@@ -32,6 +32,7 @@ from bot.domain.clock import Clock
 from bot.domain.customers import Customer, Person
 from bot.domain.errors import (
     BadCredentials,
+    BadQuantity,
     BlockedCustomer,
     DeliveredBefore,
     InsufficientFunds,
@@ -41,8 +42,9 @@ from bot.domain.errors import (
     PriceChanged,
     TooLate,
     TooManyOrders,
+    WrongCount,
 )
-from bot.domain.money import Money
+from bot.domain.money import MOST_MICROS, Money
 from bot.domain.notices import (
     CustomerComplains,
     OrderDecided,
@@ -60,6 +62,7 @@ from bot.domain.orders import (
     OPEN,
     Attempt,
     Claim,
+    Credentials,
     CustomerId,
     Delivery,
     LaneId,
@@ -83,6 +86,7 @@ from bot.services.lanes import Lane, Lanes
 from bot.services.outbox import Outbox
 from bot.services.requests import Requests
 from bot.services.stops import SHOP, Stops, lane_scope
+from bot.services.subscriptions import begin
 from bot.services.terms import Terms
 from bot.services.wallets import (
     COST,
@@ -179,8 +183,8 @@ class Orders:
         """Accept an intent once, however often the button is tapped, and hold its price.
 
         A known intent answers with its order, whatever else the claim says. Otherwise raises
-        `BlockedCustomer`, `ShopClosed`, `OfferGone`, `PriceChanged`, `TooManyOrders`,
-        `JustBought` or `InsufficientFunds`, and holds nothing.
+        `BlockedCustomer`, `ShopClosed`, `OfferGone`, `BadQuantity`, `PriceChanged`,
+        `TooManyOrders`, `JustBought` or `InsufficientFunds`, and holds nothing.
         """
         if not _INTENT.fullmatch(claim.intent):
             raise NotFound
@@ -359,7 +363,7 @@ class Orders:
                 return
             await self._end_attempt(tx, moved, outcome)
             lane = self._lanes.get(LaneId(moved.lane_id))
-            waits = lane is None or not lane.tells_plans_apart
+            waits = lane is None or not (lane.tells_plans_apart or lane.tells_orders_apart)
             await self._outbox.owe(
                 tx,
                 CustomerId(moved.customer_id),
@@ -380,18 +384,20 @@ class Orders:
 
     async def settle(
         self, order: OrderId, reference: str, delivery: Delivery | None, raw: str,
-        *, actor: str = "shop", outcome: str | None = None,
+        *, actor: str = "shop", outcome: str | None = None, subscription: str | None = None,
     ) -> OrderState | None:  # fmt: skip
         """The upstream order exists: deliver it, or prepare while its credentials are missing.
 
-        One transaction binds the upstream id, captures the hold, books the cost, stores the
-        credentials and owes the notice. None when the order has moved on meanwhile; an order
-        whose upstream id already serves another one goes in doubt instead, and for one that
-        would get what another one has a person decides.
+        One transaction binds the upstream id and its subscription, captures the hold, books the
+        cost, stores the credentials and owes the notice. None when the order has moved on
+        meanwhile; an order whose upstream id already serves another one goes in doubt instead,
+        and for one that would get what another one has a person decides.
         """
         try:
             async with self._database.write() as tx:
-                return await self._settle(tx, order, reference, delivery, raw, actor, outcome)
+                return await self._settle(
+                    tx, order, reference, delivery, raw, actor, outcome, subscription
+                )
         except (Taken, IntegrityError):
             await self.doubt(order, "upstream_id_taken")
             # One that was in doubt before stays due, and would be looked at without a pause.
@@ -554,12 +560,9 @@ class Orders:
             )
 
     async def inbox(self) -> tuple[Case, ...]:
-        """Orders under review, the oldest first."""
+        """Orders that wait for a person's decision, or delivery by hand; the oldest first."""
         query = (
-            select(*_ORDER)
-            .where(OrderRow.state == _S.REVIEW)
-            .order_by(OrderRow.moved_at)
-            .limit(50)
+            select(*_ORDER).where(self._lanes.needs_person()).order_by(OrderRow.moved_at).limit(50)
         )
         async with self._database.read() as reader:
             cases = []
@@ -610,13 +613,14 @@ class Orders:
     async def hand_over(self, order: OrderId, pasted: str, by: CustomerId) -> Order:
         """Deliver by hand: lines of proxies, or of codes where the plan is a code.
 
-        Raises `BadCredentials` with the line that was not understood, `DeliveredBefore` when
-        somebody has any of it, `TooLate` when the order neither waits for a person nor for its
-        credentials.
+        Raises `BadCredentials` with the line that was not understood or stands there twice,
+        `WrongCount` where several pieces were bought and the lines are not as many,
+        `DeliveredBefore` when somebody has any of it, and `TooLate` when the order neither waits
+        for a person nor for its credentials.
         """
         async with self._database.write() as tx:
             row = await self._row(tx, order)
-            delivery = _codes(pasted) if row.is_code else parse_proxies(pasted)
+            delivery = _codes(pasted) if row.is_code else _proxies(pasted, row.quantity)
             if OrderState(row.state) not in {_S.REVIEW, _S.PREPARING}:
                 if not row.by_hand or await self._opened(tx, row) != delivery:
                     raise TooLate
@@ -703,15 +707,19 @@ class Orders:
         free = [
             lane
             for lane in self._lanes.of(plan.provider.upstream)
-            if lane_scope(lane.id) not in stopped
+            # Without its list an order whose answer gets lost could not be found again.
+            if lane.is_listed and lane_scope(lane.id) not in stopped
         ]
         if offer.is_stale or not free:
             raise OfferGone
-        if offer.price != claim.price:
+        price = offer.price * claim.quantity
+        if not 1 <= claim.quantity <= plan.most or price.micros > MOST_MICROS:
+            raise BadQuantity(plan.id, plan.most)
+        if price != claim.price:
             raise PriceChanged(plan.id, claim.price)
         await self._refuse_haste(tx, customer.id, claim)
-        if balance < offer.price:
-            raise InsufficientFunds(plan.id, offer.price, balance)
+        if balance < price:
+            raise InsufficientFunds(plan.id, price, balance)
         lane = min(free, key=lambda one: (waiting.get(one.id, 0), one.id))
         now = self._clock.now()
         insertion = insert(OrderRow).values(
@@ -725,9 +733,10 @@ class Orders:
             provider_name=plan.provider.name,
             title=plan.title,
             is_code=int(plan.provider.is_code),
-            quantity=1,
-            cost_micros=plan.cost.micros,
-            price_micros=offer.price.micros,
+            quantity=claim.quantity,
+            days=plan.days,
+            cost_micros=plan.cost.micros * claim.quantity,
+            price_micros=price.micros,
             state=_S.RESERVED,
             tag=_tag(),
             accepted_at=now,
@@ -739,11 +748,11 @@ class Orders:
         try:
             await self._wallets.post(
                 tx, PostingKind.HOLD, f"order:{order}:hold", wallet_of(customer.id),
-                held_for(order), offer.price, actor=f"customer:{customer.id}",
+                held_for(order), price, actor=f"customer:{customer.id}",
                 reason="hold", order=order,
             )  # fmt: skip
         except NotCovered:
-            raise InsufficientFunds(plan.id, offer.price, balance) from None
+            raise InsufficientFunds(plan.id, price, balance) from None
         await self._write_move(tx, order, None, _S.RESERVED, f"customer:{customer.id}", None)
         if customer.wanted_plan == plan.id:
             await tx.execute(
@@ -779,6 +788,7 @@ class Orders:
     async def _settle(
         self, tx: AsyncConnection, order: OrderId, reference: str | None,
         delivery: Delivery | None, raw: str, actor: str, outcome: str | None,
+        subscription: str | None = None,
     ) -> OrderState | None:  # fmt: skip
         before = await self._row(tx, order)
         bound_to = None
@@ -809,7 +819,7 @@ class Orders:
         if moved is None:
             return None
         if reference is not None and bound_to is None:
-            await self._bind(tx, moved, reference)
+            await self._bind(tx, moved, reference, subscription)
         await self._end_attempt(tx, moved, outcome or "made")
         if delivery is None:
             if raw:
@@ -954,7 +964,9 @@ class Orders:
                 .values(ended_at=self._clock.now(), outcome=outcome)
             )
 
-    async def _bind(self, tx: AsyncConnection, row: Row[Any], reference: str) -> None:
+    async def _bind(
+        self, tx: AsyncConnection, row: Row[Any], reference: str, subscription: str | None
+    ) -> None:
         bound = await tx.scalar(
             update(UpstreamOrderRow)
             .where(
@@ -962,7 +974,10 @@ class Orders:
                 UpstreamOrderRow.reference == reference,
                 or_(UpstreamOrderRow.order_id.is_(None), UpstreamOrderRow.order_id == row.id),
             )
-            .values(order_id=row.id)
+            .values(
+                order_id=row.id,
+                subscription=func.coalesce(UpstreamOrderRow.subscription, subscription),
+            )
             .returning(UpstreamOrderRow.id)
         )
         if bound is None:
@@ -972,10 +987,16 @@ class Orders:
                     reference=reference,
                     provider=row.provider,
                     plan=row.plan,
+                    tag=row.tag,
+                    quantity=row.quantity,
+                    subscription=subscription,
                     order_id=row.id,
                     seen_at=self._clock.now(),
                 )
             )
+        if row.days is not None:
+            lane, now = LaneId(row.lane_id), self._clock.now()
+            await begin(tx, lane, reference, row.plan, now, OrderId(row.id))
 
     async def _let_go(self, tx: AsyncConnection, row: Row[Any]) -> None:
         """Unbind what the upstream made, so that the late watch books and tells what was paid."""
@@ -1086,8 +1107,14 @@ class Orders:
         order = order_of(row)
         if order.state is not _S.RESERVED:
             is_there = order.state is _S.DELIVERED and not order.is_code
-            can_test = self._tests_deliveries and is_there
-            return Line(order, None, can_cancel=False, can_test=can_test)
+            lane = self._lanes.get(LaneId(row.lane_id))
+            return Line(
+                order,
+                None,
+                can_cancel=False,
+                can_test=self._tests_deliveries and is_there,
+                is_by_hand=lane is not None and lane.is_by_hand,
+            )
         ahead = await reader.scalar(
             select(func.count())
             .select_from(OrderRow)
@@ -1119,6 +1146,9 @@ def order_of(row: Row[Any]) -> Order:
         reason=row.reason,
         upstream_order_id=row.upstream_order_id,
         shown_at=row.shown_at,
+        works_until=None
+        if row.days is None or row.sent_at is None
+        else row.sent_at + timedelta(days=row.days),
     )
 
 
@@ -1142,6 +1172,18 @@ def _codes(pasted: str) -> RedeemCode:
     if not codes:
         raise BadCredentials(1)
     return RedeemCode(codes)
+
+
+def _proxies(pasted: str, quantity: int) -> Credentials:
+    found = parse_proxies(pasted)
+    lines = [line.strip() for line in pasted.splitlines()]
+    for number, line in enumerate(lines, start=1):
+        if line and line in lines[: number - 1]:
+            raise BadCredentials(number)
+    # One piece may be many lines: a plan may be called "5 IPs".
+    if quantity not in (1, len(found.proxies)):
+        raise WrongCount(len(found.proxies), quantity)
+    return found
 
 
 def _kind(notice: str) -> str:

@@ -10,11 +10,12 @@ from bot.db.models import LaneRow, OrderRow, OutboxRow, PostingRow
 from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.money import Money
-from bot.domain.orders import LaneId, OrderState
+from bot.domain.orders import LaneId
 from bot.domain.shop import LaneState, Resumed, ShopState, Today
 from bot.domain.wallets import AuditReport, PostingKind
 from bot.services.audit import Audit
 from bot.services.backups import Backups
+from bot.services.cancellations import Cancellations
 from bot.services.catalog import Catalog
 from bot.services.lanes import Lanes
 from bot.services.stops import RESTORED, SHOP, Stops
@@ -32,6 +33,7 @@ class ShopDesk:
         stops: Stops,
         audit: Audit,
         backups: Backups,
+        cancellations: Cancellations,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -40,6 +42,7 @@ class ShopDesk:
         self._stops = stops
         self._audit = audit
         self._backups = backups
+        self._cancellations = cancellations
 
     async def state(self) -> ShopState:
         """The shop now."""
@@ -57,13 +60,13 @@ class ShopDesk:
                         None if lane is None else lane.balance_at,
                         waiting.get(LaneId(row.id), 0),
                         lane is not None,
+                        lane is None or lane.upstream.balance is not None,
+                        lane is None or lane.is_listed,
                     )
                 )
             stops = await self._stops.all(reader)
             in_review = await reader.scalar(
-                select(func.count())
-                .select_from(OrderRow)
-                .where(OrderRow.state == OrderState.REVIEW)
+                select(func.count()).select_from(OrderRow).where(self._lanes.needs_person())
             )
             dead = await reader.scalar(
                 select(func.count()).select_from(OutboxRow).where(OutboxRow.outcome == "dead")
@@ -91,6 +94,7 @@ class ShopDesk:
         cost, _ = sums.get(PostingKind.COST, (0, 0))
         lost, _ = sums.get(PostingKind.STRAY, (0, 0))
         sales = sold - refunded
+        running, subscriptions = await self._cancellations.counts()
         return ShopState(
             at=self._clock.now(),
             lanes=tuple(lanes),
@@ -102,6 +106,8 @@ class ShopDesk:
             undelivered=dead or 0,
             audited_at=self._audit.ran_at,
             backed_up_at=await asyncio.to_thread(self._backups.newest),
+            running=running,
+            subscriptions=subscriptions,
         )
 
     async def audit(self) -> AuditReport:

@@ -120,6 +120,16 @@ ROWS: dict[str, Row] = {
         "is_flagged": 0,
         "seen_at": NOW,
     },
+    "subscriptions": {
+        "id": 1,
+        "lane_id": 1,
+        "reference": "sub_1a",
+        "subscription": "sub_1A",
+        "order_id": 1,
+        "cancelled_at": NOW,
+        "cancelled_by": "shop",
+    },
+    "usage_alerts": {"order_id": 1, "lane_id": 1, "percent": 80, "next_at": NOW},
     "outbox": {
         "id": 1,
         "chat_id": 7,
@@ -134,6 +144,7 @@ ROWS: dict[str, Row] = {
 SECOND: dict[str, Row] = {
     "providers": {"id": 2, "code": "abc"},
     "plans": {"id": 2, "code": "0.121"},
+    "subscriptions": {"id": 2, "reference": "sub_1b"},
     "customers": {"id": 8, "username": "Bob"},
     "formats": {"customer_id": 8},
     "wallets": {"customer_id": 8},
@@ -145,6 +156,7 @@ SECOND: dict[str, Row] = {
     "postings": {"id": 2, "reference": "order:1:settle"},
     "upstream_orders": {"id": 2, "reference": "G-2", "order_id": 2},
     "outbox": {"id": 2, "dedupe": "order:2:delivered"},
+    "usage_alerts": {"order_id": 2},
 }
 
 # What breaks a law, and as far as possible no other; every CHECK of the models stands here.
@@ -156,9 +168,11 @@ BROKEN: list[tuple[str, Row]] = [
     ("ck_formats_own_has_template", {"template": None}),
     ("ck_lanes_is_listed", {"is_listed": 2}),
     ("ck_lanes_list_names_plans", {"list_names_plans": 2}),
+    ("ck_lanes_list_tells_tags", {"list_tells_tags": 2}),
     ("ck_orders_by_hand", {"by_hand": 2}),
     ("ck_orders_cost_micros", {"cost_micros": 0}),
     ("ck_orders_cost_micros", {"cost_micros": TOO_MUCH, "price_micros": TOO_MUCH}),
+    ("ck_orders_days", {"days": 0}),
     ("ck_orders_delivered_is_bound", {"upstream_order_id": None}),
     ("ck_orders_delivered_is_bound", {"upstream_order_id": None, "state": "refunded"}),
     ("ck_orders_not_under_cost", {"price_micros": 3_349_999}),
@@ -168,7 +182,10 @@ BROKEN: list[tuple[str, Row]] = [
     ("ck_orders_state", {"state": ""}),
     ("ck_plans_cost_micros", {"cost_micros": 0}),
     ("ck_plans_cost_micros", {"cost_micros": TOO_MUCH}),
+    ("ck_plans_days", {"days": 0}),
     ("ck_plans_is_open", {"is_open": 2}),
+    ("ck_plans_most", {"most": 0}),
+    ("ck_plans_most", {"most": 1001}),
     ("ck_postings_kind", {"kind": "gift"}),
     ("ck_postings_micros", {"micros": 0}),
     ("ck_postings_micros", {"micros": -1}),
@@ -186,7 +203,11 @@ BROKEN: list[tuple[str, Row]] = [
     ("ck_rule_changes_scope", {"plan_id": 1}),
     ("ck_rule_changes_whole_rule", {"percent_bp": None}),
     ("ck_rule_changes_whole_rule", {"percent_bp": 2000, "least_micros": None}),
+    ("ck_subscriptions_cancelled_by", {"cancelled_by": None}),
+    ("ck_subscriptions_cancelled_by", {"cancelled_at": None}),
     ("ck_upstream_orders_is_flagged", {"is_flagged": 2}),
+    ("ck_upstream_orders_quantity", {"quantity": 0}),
+    ("ck_usage_alerts_percent", {"percent": 100}),
     ("ck_wallets_balance", {"balance": -1}),
     ("ck_wallets_balance", {"balance": 1000 * MOST_MICROS + 1}),
 ]
@@ -203,6 +224,7 @@ TAKEN: list[tuple[str, Row]] = [
     ("uq_postings_reference", {"reference": "order:1:hold"}),
     ("uq_providers_upstream_code", {"code": "nodemaven"}),
     ("uq_rule_changes_request_id", {"request_id": 1}),
+    ("uq_subscriptions_lane_id_reference", {"reference": "sub_1a"}),
     ("uq_upstream_orders_lane_id_reference", {"reference": "G-1"}),
     ("uq_upstream_orders_order_id", {"order_id": 1}),
 ]

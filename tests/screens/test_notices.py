@@ -46,11 +46,13 @@ from bot.domain.notices import (
     OrderNeedsPerson,
     OrderRefunded,
     OrderReleased,
+    OrderToDeliver,
     OwnerReplied,
     ProxyTested,
     ShopReady,
     Sold,
     StrayFound,
+    SubscriptionRuns,
     Trouble,
     UsageAlerted,
     UsageUnwatched,
@@ -103,9 +105,11 @@ def samples(words: str) -> dict[type, Notice]:
         WalletMoved(OLGA.id, ANN.id, usd("10"), usd("13"), False, words),
         MarkupMoved(OLGA.id, 3),
         OrderNeedsPerson(ORDER.id),
+        OrderToDeliver(ORDER.id),
+        SubscriptionRuns(words, words, NOON),
         OrderDecided(OLGA.id, ORDER.id, words),
         Sold(ORDER.id),
-        StrayFound(words, words, usd("3.36")),
+        StrayFound(words, words, usd("3.36"), is_paid_again=True),
         BackupMade("data/backups/bot-20261122T100000Z.backup"),
         ShopReady(),
         Trouble(words, words),
@@ -143,6 +147,10 @@ def draw(t: Texts, notice: Notice, order: Order, person: Person, words: str) -> 
             return notices.markup_moved(t, notice, person, NamedChange(change, words, words))
         case OrderNeedsPerson():
             return notices.order_needs_person(t, notice, order, person)
+        case OrderToDeliver():
+            return notices.order_to_deliver(t, notice, order, person)
+        case SubscriptionRuns():
+            return notices.subscription_runs(t, notice)
         case OrderDecided():
             return notices.order_decided(t, notice, person, order)
         case Sold():

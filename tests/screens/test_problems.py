@@ -9,6 +9,7 @@ from bot.domain.errors import (
     BadAmount,
     BadCredentials,
     BadMarkup,
+    BadQuantity,
     BlockedCustomer,
     CustomerError,
     DeliveredBefore,
@@ -23,6 +24,7 @@ from bot.domain.errors import (
     TooLate,
     TooManyOrders,
     TooSoon,
+    WrongCount,
 )
 from bot.domain.money import usd
 from bot.domain.orders import OrderId
@@ -35,6 +37,8 @@ EVERY: tuple[CustomerError, ...] = (
     BadMarkup("a lot"),
     BadCredentials(3),
     DeliveredBefore(OrderId(12)),
+    WrongCount(2, 3),
+    BadQuantity(PlanId(7), 100),
     InsufficientFunds(PlanId(7), usd("4.20"), usd("1.20")),
     OverDebit(usd("1.20")),
     PriceChanged(PlanId(7), usd("4.20")),

@@ -30,6 +30,7 @@ from bot.domain.customers import ShopInfo
 from bot.domain.money import Money
 from bot.domain.orders import CustomerId, Order, OrderState
 from bot.upstreams.sandbox import GateProxySandbox
+from bot.upstreams.sandbox_stat import STAT_ORDER_PATH, StatProxiesSandbox
 from tests.bench import OTHER_OWNER, OWNER, Bench, HandClock, opened, sandbox_for
 from tests.telegram import ALICE, BORIS, Customer, Settle, bot_of, settling, task_group
 
@@ -46,7 +47,7 @@ _ANSWERS = [
 _HARMLESS = ("not modified", "message to edit not found", "no text in the message to edit",
              "chat not found", "blocked by the user", "can't initiate conversation")  # fmt: skip
 _NOT_FOR_CUSTOMERS = re.compile(
-    r"GateProxy|(?i:upstream)|\bNone\b|Traceback|gpk_live|order_processing|provider_error"
+    r"GateProxy|StatProxies|stripe|(?i:upstream)|\bNone\b|Traceback|gpk_live|order_processing|provider_error"
     r"|insufficient_balance|unauthorized|invalid_plan|invalid_json|provider_not_found"
     r"|no_envelope|in_doubt|not_json"
 )
@@ -62,6 +63,8 @@ class ShopFloor:
     settle: Settle
     owner: Customer
     """Olga, who runs the shop and has started the bot before anybody else."""
+    stat: StatProxiesSandbox | None = None
+    """The pretend StatProxies, where the story sells it."""
     strays: set[str] = field(default_factory=set)
     """Upstream orders that by the end of the story are none of the shop's."""
     _jobs_at: dict[str, float] = field(default_factory=dict)
@@ -155,12 +158,10 @@ class ShopFloor:
         )
         async with self.shop.database.read() as reader:
             ours = sorted(tuple(row) for row in (await reader.execute(query)).all())
-        theirs = sorted(
-            (one.reference, one.provider, one.plan)
-            for one in self.sandbox.orders
-            if one.reference not in self.strays
-        )
-        assert ours == theirs
+        made = [(one.reference, one.provider, one.plan) for one in self.sandbox.orders]
+        if self.stat is not None:
+            made += [(one.reference, "statproxies", one.product) for one in self.stat.orders]
+        assert ours == sorted(one for one in made if one[0] not in self.strays)
 
     def _look_through_what_was_said(self) -> None:
         owners = self.shop.outbox.owners
@@ -169,6 +170,7 @@ class ShopFloor:
             if answer is not None and answer.status in {400, 403, 404}:
                 assert any(words in answer.description for words in _HARMLESS), answer
             assert "gpk_live" not in text
+            assert "sk_live" not in text
             assert "went wrong on our side" not in text
             if int(call.params.get("chat_id", OWNER)) not in owners:
                 found = _NOT_FOR_CUSTOMERS.search(text)
@@ -224,6 +226,18 @@ def sandbox(clock: HandClock) -> GateProxySandbox:
 
 
 @pytest.fixture
+def stat() -> StatProxiesSandbox | None:
+    """A pretend StatProxies; stories that sell it have one."""
+    return None
+
+
+@pytest.fixture
+def stat_path() -> str:
+    """The setting STATPROXIES_ORDER_PATH."""
+    return STAT_ORDER_PATH
+
+
+@pytest.fixture
 def settings() -> dict[str, object]:
     """Settings that a story needs to be different: `parametrize("settings", [{…}])`."""
     return {}
@@ -235,10 +249,15 @@ async def app(
     sandbox: GateProxySandbox,
     clock: HandClock,
     settings: dict[str, object],
+    stat: StatProxiesSandbox | None,
+    stat_path: str,
 ) -> AsyncIterator[ShopFloor]:
     """The whole shop; audited on the way out."""
     core = Telegram(clock=lambda: clock.now().timestamp(), people=[OLGA, OTTO])
-    async with opened(database_url, sandbox, clock, **settings) as bench, task_group() as tasks:
+    async with (
+        opened(database_url, sandbox, clock, stat, stat_path, **settings) as bench,
+        task_group() as tasks,
+    ):
         shop = bench.shop
         info = ShopInfo(shop.settings.support.removeprefix("@") or None, core.bot_username)
         telegram = telegram_side(shop, bot_of(core), info, tasks)
@@ -261,7 +280,7 @@ async def app(
 
         settle = settling(telegram.polling, work)
         owner = Customer(core, settle, OLGA)
-        floor = ShopFloor(bench, core, telegram, settle, owner)
+        floor = ShopFloor(bench, core, telegram, settle, owner, stat)
         owner.wallet = floor.balance_of
         await owner.send("/start")
         yield floor

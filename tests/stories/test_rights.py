@@ -16,7 +16,7 @@ from bot.demo.telegram import Person
 from bot.domain.formats import FileKind, Format
 from bot.domain.orders import Credentials, CustomerId, OrderId, OrderState
 from bot.handlers import ROUTES
-from bot.handlers.routes import Picked, Role, Route, Said, Tap, Typed
+from bot.handlers.routes import Attached, Picked, Role, Route, Said, Tap, Typed
 from bot.upstreams.sandbox import Fault, GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import OLGA, ShopFloor
@@ -75,7 +75,7 @@ class Case:
 
     def _each(self, route: Route) -> list[dict[str, object]]:
         match route:
-            case Tap(payload) | Typed(payload):
+            case Tap(payload) | Typed(payload) | Attached(payload):
                 fields = payload.model_fields
                 given = [self.values.get(name) or _any(field) for name, field in fields.items()]
                 return [dict(zip(fields, one, strict=True)) for one in itertools.product(*given)]
@@ -95,12 +95,15 @@ class Case:
             case Typed(prompt):
                 await self.ask(actor.person, prompt(**values))
                 core.send(actor.person, "10", chat=chat)
+            case Attached(prompt):
+                await self.ask(actor.person, prompt(**values))
+                core.send_file(actor.person, "lines.txt", b"10")
             case Said(command):
                 core.send(actor.person, f"/{command} {ALICE.id} 10 because", chat=chat)
             case Picked():
                 core.share_users(actor.person, 1, [ALICE])
         body = core.waiting[-1]["callback_query" if isinstance(route, Tap) else "message"]
-        if isinstance(route, Picked) and chat is not None:
+        if isinstance(route, Picked | Attached) and chat is not None:
             body["chat"] = GROUP_WIRE
         body["from"]["is_bot"] = actor.is_bot
         if actor.sender_chat is not None and "data" not in body:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Row, func, select, update
 
-from bot.db.models import DeliveryRow
+from bot.db.models import DeliveryRow, ProofRow
 from bot.db.session import Database
 from bot.db.vault import KEY_ID_BYTES, SealBroken, Vault
 from bot.domain.errors import StartRefused
@@ -85,3 +85,13 @@ async def _seal(database: Database, vault: Vault, rows: Sequence[Row[int, bytes]
                 # One key's hash does not lead to another's, so this is the only chance.
                 if (delivery := delivery_in(plain)) is not None:
                     await fingerprints.renew(tx, order, delivery)
+        tested = select(ProofRow.id, ProofRow.order_id, ProofRow.sealed).where(
+            ProofRow.order_id.in_([row.order_id for row in rows])
+        )
+        for proof in (await tx.execute(tested)).all():
+            if not vault.is_current(proof.sealed):
+                order = OrderId(proof.order_id)
+                sealed = vault.seal(order, vault.open(order, proof.sealed))
+                await tx.execute(
+                    update(ProofRow).where(ProofRow.id == proof.id).values(sealed=sealed)
+                )

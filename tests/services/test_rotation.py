@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from bot.app import rekey
 from bot.db.keys import read_key, ring_from_file
-from bot.db.models import DeliveryRow, FingerprintRow
+from bot.db.models import DeliveryRow, FingerprintRow, ProofRow
 from bot.db.session import Database
 from bot.db.vault import SealBroken, Vault, key_id
 from bot.domain.errors import StartRefused
@@ -86,6 +86,22 @@ async def test_after_a_rotation_the_old_key_can_be_dropped(
         assert await passwords(bench) == bought
     again = await rekey(settings_for(database_url, secret_key=ring(NEW)), clock=clock)
     assert (again.sealed, again.others) == (0, ())
+
+
+async def test_the_proofs_of_tests_stay_readable_as_well(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock
+) -> None:
+    async with sold(database_url, sandbox, clock, ring(OLD)) as bench:
+        kept = Vault([read_key(OLD)]).seal(OrderId(1), "proof")
+        async with bench.shop.database.write() as tx:
+            await tx.execute(insert(ProofRow).values(order_id=1, sealed=kept, at=clock.now()))
+
+    await rekey(settings_for(database_url, secret_key=ring(NEW, OLD)), clock=clock)
+
+    async with opened(database_url, sandbox, clock, secret_key=ring(NEW)) as bench:
+        async with bench.shop.database.read() as reader:
+            anew = (await reader.scalars(select(ProofRow.sealed))).one()
+        assert Vault([read_key(NEW)]).open(OrderId(1), bytes(anew)) == "proof"
 
 
 async def test_with_the_old_key_dropped_nobody_else_gets_what_was_sold(

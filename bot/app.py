@@ -40,6 +40,7 @@ from bot.services.leases import LASTS, RENEW, Lease, LeaseLost
 from bot.services.markup import Markup
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox
+from bot.services.overdue import Overdue
 from bot.services.proofs import Proofs, Tester
 from bot.services.requests import Requests
 from bot.services.restores import (
@@ -218,7 +219,7 @@ async def build(
         jobs = Jobs(
             clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
             orders=orders, abandoned=abandoned, cancellations=cancellations, audit=audit,
-            outbox=outbox,
+            outbox=outbox, overdue=Overdue(database, clock, outbox),
             watch=Watch(database, clock, lanes, usages, outbox), search=search,
             proofs=proofs, heartbeat=data_folder(database) / "heartbeat",
         )  # fmt: skip

@@ -24,6 +24,7 @@ from bot.services.lanes import Lanes
 from bot.services.leases import LASTS, Lease
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox
+from bot.services.overdue import Overdue
 from bot.services.proofs import Proofs
 from bot.services.search import Search
 from bot.services.watch import WATCH_SECONDS, Watch
@@ -64,6 +65,7 @@ class Jobs:
         orders: Orders,
         abandoned: Abandoned,
         cancellations: Cancellations,
+        overdue: Overdue,
         audit: Audit,
         outbox: Outbox,
         watch: Watch,
@@ -80,6 +82,7 @@ class Jobs:
         self._orders = orders
         self._abandoned = abandoned
         self._cancellations = cancellations
+        self.overdue = overdue
         self._audit = audit
         self._outbox = outbox
         self.watch = watch
@@ -98,7 +101,7 @@ class Jobs:
             Job("balances", 60, self.read_balances),
             Job("paused upstreams", 5, self.look_at_stops),
             Job("slow orders", 2, self._orders.tell_slow),
-            Job("orders under review", 600, self._orders.remind),
+            Job("orders over their limit", 60, self.overdue.look),
             Job("orders without a lane", 30, self._abandoned.step),
             Job("usage alerts", WATCH_SECONDS, self.watch.step),
             Job("tests of deliveries", 2, self.proofs.step),

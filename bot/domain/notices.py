@@ -155,9 +155,10 @@ class MarkupMoved:
 
 @dataclass(frozen=True, slots=True)
 class OrderNeedsPerson:
-    """To owners: an order is under review."""
+    """To owners: an order is under review, and has been for so many whole hours."""
 
     order: OrderId
+    hours: int = 0
     kind: Literal["order_needs_person"] = "order_needs_person"
 
 

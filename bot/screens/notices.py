@@ -318,11 +318,21 @@ def markup_moved(t: Texts, _: MarkupMoved, by: Person, named: NamedChange) -> Sc
     )
 
 
-def order_needs_person(t: Texts, _: OrderNeedsPerson, order: Order, person: Person) -> Screen:
-    """An order under review, and why."""
+def order_needs_person(t: Texts, notice: OrderNeedsPerson, order: Order, person: Person) -> Screen:
+    """An order under review, why, and for how long by now; after a day in other words."""
+    if notice.hours < 24:
+        head = t("<b>Order #{id} needs you.</b>", id=order.id)
+        waits = t("It waits for {hours} h.", hours=notice.hours) if notice.hours else None
+    else:
+        head = t(
+            "<b>Order #{id} waits for {hours} h, and so does a customer's money.</b>",
+            id=order.id,
+            hours=notice.hours,
+        )
+        waits = t("Nothing moves on until one of the owners decides. Please do it today.")
     return _kept(
         paragraphs(
-            t("<b>Order #{id} needs you.</b>", id=order.id),
+            head,
             lines(
                 t(
                     "{plan} for {price}, {person}.",
@@ -331,6 +341,7 @@ def order_needs_person(t: Texts, _: OrderNeedsPerson, order: Order, person: Pers
                     person=person,
                 ),
                 t("Reason: {reason}.", reason=reviewed_because(t, order.reason)),
+                waits,
             ),
             t("The customer's money is held until you decide."),
         ),
@@ -540,6 +551,16 @@ def _trouble(t: Texts, code: str, detail: str) -> Value:
                 "<b>The provider does not answer:</b> three orders are in doubt within ten "
                 "minutes. Their money is held and the bot is finding out. "
                 "See whether the provider's site works."
+            )
+        case "overdue":
+            said = t(
+                "<b>An order does not move on.</b> Its money is held. "
+                "The log on the server says what keeps it; a new start of the bot may help."
+            )
+        case "notices_late":
+            said = t(
+                "<b>Messages to customers are late.</b> None is lost, and the bot goes on trying. "
+                "If it stays so, see whether Telegram works and what the log says."
             )
         case "in_service":
             said = t(

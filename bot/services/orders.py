@@ -110,7 +110,6 @@ SLOW = timedelta(seconds=20)
 """After this the screen says so, and an order still in line may be cancelled."""
 SEND_WITHIN = timedelta(seconds=5)
 """A request that has not left by then must not leave: somebody may have moved the order on."""
-REMIND = timedelta(hours=1)
 QUARANTINE = timedelta(minutes=15)
 SHORT_QUARANTINE = timedelta(minutes=1)
 """After an error in the upstream's own form: most likely it was not made."""
@@ -403,20 +402,6 @@ class Orders:
             # One that was in doubt before stays due, and would be looked at without a pause.
             await self.poll_again(order, after=15)
             return None
-
-    async def remind(self) -> None:
-        """Tell the owners every hour of each order that has waited an hour for a person."""
-        now = self._clock.now()
-        async with self._database.read() as reader:
-            waiting = (
-                await reader.scalars(
-                    select(OrderRow.id).where(
-                        OrderRow.state == _S.REVIEW, OrderRow.moved_at <= now - REMIND
-                    )
-                )
-            ).all()
-        for order in waiting:
-            await self._outbox.alarm(OrderNeedsPerson(OrderId(order)), dedupe=f"remind:{order}")
 
     async def poll_again(self, order: OrderId, after: float) -> None:
         """Look at an unfinished order again after a pause of `after` seconds."""

@@ -129,6 +129,19 @@ class Outbox:
             for row in rows
         )
 
+    async def waits_since(self) -> datetime | None:
+        """When the oldest notice was written that a customer should have had; None: none waits.
+
+        Owners read of it in this same way, so what waits for them is left out.
+        """
+        oldest = select(func.min(OutboxRow.created_at)).where(
+            OutboxRow.done_at.is_(None),
+            OutboxRow.next_at < _UNTIL_CONTACT,
+            OutboxRow.chat_id.not_in(self.owners),
+        )
+        async with self._database.read() as reader:
+            return await reader.scalar(oldest)
+
     async def sent(self, owed: Owed) -> None:
         """Telegram took it, or there was nothing left to show."""
         await self._set(owed, done_at=self._clock.now(), outcome="sent")

@@ -377,6 +377,24 @@ def test_an_order_that_needs_a_person_says_why() -> None:
 
 
 @pytest.mark.parametrize(
+    ("hours", "words"),
+    [
+        (3, "It waits for 3 h."),
+        (23, "Order #42 needs you."),
+        (24, "Order #42 waits for 24 h, and so does a customer's money."),
+    ],
+)
+def test_a_reminder_says_how_long_it_waits_and_speaks_up_after_a_day(
+    hours: int, words: str
+) -> None:
+    order = order_in(OrderState.REVIEW, "lane_without_token")
+
+    assert words in visible(
+        notices.order_needs_person(EN, OrderNeedsPerson(order.id, hours), order, ANN)
+    )
+
+
+@pytest.mark.parametrize(
     ("decision", "words"),
     [
         ("bound", "bound it to an upstream order"),
@@ -407,6 +425,8 @@ def test_a_sale_says_what_it_earned() -> None:
         (Trouble("out_of_service", "insufficient_balance"), "Fund the account"),
         (Trouble("out_of_service", "insufficient_permissions"), "lacks a permission"),
         (Trouble("out_of_service", "suspended"), "Detail: suspended"),
+        (Trouble("overdue", "#7, placing, 4 min"), "Detail: #7, placing, 4 min"),
+        (Trouble("notices_late", "7 min"), "Messages to customers are late."),
         (Trouble("in_service", "gateproxy"), "works again"),
         (Trouble("unknown_code", "teapot"), "Detail: teapot"),
         (Trouble("catalog_old"), "The price list is old."),

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from bot.db.models import OutboxRow
 from bot.domain.errors import TooLate
 from bot.domain.money import usd
-from bot.domain.orders import CustomerId, OrderId, OrderState
+from bot.domain.orders import OrderId, OrderState
 from bot.upstreams.sandbox import Fault, GateProxySandbox
 from tests.bench import OWNER, Bench
 
@@ -152,23 +152,6 @@ async def test_more_candidates_than_orders_ask_a_person(bench: Bench) -> None:
         await bench.shop.orders.bind(line.order.id, 999, OWNER)
     await bench.shop.orders.give_back(line.order.id, OWNER)
     assert await bench.balance(customer) == usd("5")
-
-
-async def test_owners_are_reminded_hourly_of_an_order_that_waits_for_them(bench: Bench) -> None:
-    customer = await bench.customer(1, balance="5")
-    line = await bench.buy(customer)
-    bench.sandbox.faults.append(Fault(error=LOST))
-    await bench.work()
-    await bench.shop.orders.review(line.order.id, "too_many_candidates")
-    before = len(await owed(bench, OWNER))
-
-    for _ in range(3):
-        bench.clock.turn(3600)
-        await bench.shop.orders.remind()
-        await bench.shop.orders.remind()
-
-    assert len(await owed(bench, OWNER)) == before + 3
-    assert await owed(bench, CustomerId(1)) != []
 
 
 async def test_credentials_that_come_later_are_delivered_when_they_are_there(bench: Bench) -> None:

@@ -290,6 +290,28 @@ async def test_a_clock_set_back_by_an_hour_stops_nothing(bench: Bench) -> None:
     assert await state(bench, waiting.order.id) is OrderState.DELIVERED
 
 
+async def test_a_clock_that_jumps_ten_years_ahead_gives_nothing_back_that_was_made(
+    bench: Bench,
+) -> None:
+    customer = await bench.customer(1, balance="20")
+    doubtful = await bench.buy(customer, plan="0.120")
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    await bench.work()
+    waiting = await bench.buy(customer)
+
+    for jump in (timedelta(days=3650), -timedelta(days=3650)):
+        bench.clock._now += jump
+        await bench.refresh()
+        bench.restart_workers()
+        for _ in range(20):
+            bench.clock.turn(1)
+            await drained(bench)
+
+    assert await state(bench, doubtful.order.id) is OrderState.DELIVERED
+    assert await state(bench, waiting.order.id) is OrderState.DELIVERED
+    assert len(bench.sandbox.orders) == 2
+
+
 @asynccontextmanager
 async def opened_with(
     url: str, sandbox: GateProxySandbox, clock: HandClock, *tokens: tuple[str, str]

@@ -219,7 +219,7 @@ async def build(
         jobs = Jobs(
             clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
             orders=orders, abandoned=abandoned, cancellations=cancellations, audit=audit,
-            outbox=outbox, overdue=Overdue(database, clock, outbox),
+            outbox=outbox, overdue=Overdue(database, clock, lanes, outbox),
             watch=Watch(database, clock, lanes, usages, outbox), search=search,
             proofs=proofs, heartbeat=data_folder(database) / "heartbeat",
         )  # fmt: skip

@@ -56,13 +56,6 @@ def test_a_promise_is_held_by_tests_that_are_there_or_says_why_not(name: str) ->
         assert re.search(rf"^(async )?def {test}\(", path.read_text(), re.MULTILINE), held_by
 
 
-def test_a_gap_is_closed_when_its_reason_is_gone() -> None:
-    sold = {file.stem for file in (ROOT / "bot" / "upstreams").glob("*.py")}
-    excused = [name for name, one in PROMISES.items() if "Stat Proxies" in one.get("gap", "")]
-
-    assert bool(excused) is ("statproxies" not in sold), excused
-
-
 def test_money_is_never_a_float() -> None:
     found = []
     for file, tree in code():

@@ -11,8 +11,9 @@ from bot.db.models import LaneRow, OrderRow
 from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.notices import OrderNeedsPerson, Trouble
-from bot.domain.orders import OPEN, OrderId, OrderState
+from bot.domain.orders import OPEN, LaneId, OrderId, OrderState
 from bot.services.fulfilment import IDLE, PREPARING_FOR, UNLISTED_FOR
+from bot.services.lanes import Lanes
 from bot.services.outbox import Outbox
 
 REMIND = timedelta(hours=1)
@@ -32,9 +33,10 @@ class Overdue:
     steps fails, leaves the order where it is: its money is held, and nobody would hear of it.
     """
 
-    def __init__(self, database: Database, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, database: Database, clock: Clock, lanes: Lanes, outbox: Outbox) -> None:
         self._database = database
         self._clock = clock
+        self._lanes = lanes
         self._outbox = outbox
         self._first_look_at: datetime | None = None
 
@@ -54,7 +56,9 @@ class Overdue:
         # Who waits in line behind one of these waits for as long as it does.
         held_up = {row.lane_id for row in rows if row.state in {_S.PLACING, _S.IN_DOUBT}}
         for row in rows:
-            order = OrderId(row.id)
+            order, lane = OrderId(row.id), self._lanes.get(LaneId(row.lane_id))
+            if row.state == _S.PREPARING and lane is not None and lane.is_by_hand:
+                continue  # The owners are asked for it every hour already.
             if row.state == _S.REVIEW:
                 waited = now - row.moved_at
                 if waited >= REMIND:

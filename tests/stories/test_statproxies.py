@@ -375,6 +375,7 @@ async def test_an_order_to_deliver_waits_in_the_inbox_and_never_fails_by_itself(
     assert await app.state(customer) is OrderState.PREPARING
     told = len([one for one in owner.messages if "waits for you to deliver" in one.text])
     assert told == 3
+    assert not any("does not move on" in one.text for one in owner.messages)
     await owner.send("/shop")
     assert "1 order needs you." in owner.text
     await owner.tap("Inbox")

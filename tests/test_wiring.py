@@ -117,6 +117,7 @@ LONGEST_TEXT = {
 REFUSALS: tuple[CustomerError, ...] = (
     errors.BadAmount("1,000"),
     errors.BadMarkup("lots"),
+    errors.RuleHolds("NodeMaven", None),
     errors.BadCredentials(3),
     errors.DeliveredBefore(OrderId(12)),
     errors.WrongCount(2, 3),

@@ -4,6 +4,7 @@ ShopError
   CustomerError            the person can act; the class decides the text
     BadAmount              a typed amount that is not one
     BadMarkup              a typed markup that is not one
+    RuleHolds              a markup change that changes nothing
     BadCredentials         pasted lines that no proxy or code can be read from
     DeliveredBefore        somebody has this already
     WrongCount             pasted lines that are more or fewer than were bought
@@ -61,6 +62,15 @@ class BadMarkup(CustomerError):
     def __init__(self, typed: str) -> None:
         super().__init__()
         self.typed = typed
+
+
+class RuleHolds(CustomerError):
+    """The scope (empty: everything) has this rule already; None: it has none of its own."""
+
+    def __init__(self, scope: str, rule: str | None) -> None:
+        super().__init__()
+        self.scope = scope
+        self.rule = rule
 
 
 class BadCredentials(CustomerError):

@@ -252,11 +252,11 @@ async def resume(
             return _shop(t, await desk.state(), wants_sales=customer.wants_sales)
 
 
-async def audit(_: TelegramObject, t: Texts, customer: Customer, desk: ShopDesk) -> Screen | Toast:
+async def audit(_: TelegramObject, t: Texts, customer: Customer, desk: ShopDesk) -> Screen:
     """Audit the books now; on a difference the shop is drawn as it stands then: stopped."""
-    if (await desk.audit()).is_green:
-        return Toast(screens.audited(t), alert=True)
-    return _shop(t, await desk.state(), wants_sales=customer.wants_sales)
+    report = await desk.audit()
+    state = await desk.state()
+    return screens.shop(t, state, wants_sales=customer.wants_sales, is_green=report.is_green)
 
 
 async def inbox(_: TelegramObject, t: Texts, orders: Orders, clock: Clock) -> Screen:

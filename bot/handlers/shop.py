@@ -182,13 +182,13 @@ async def buy(
     except JustBought as just:
         line = await orders.line(customer.id, just.order, message_id)
         return order_screens.order(t, line, just_bought=True)
-    if customer.wanted_plan == plan:
-        await customers.want(customer.id, None)
     return order_screens.order(t, line)
 
 
-async def show_help(_: TelegramObject, t: Texts, shop_info: ShopInfo) -> Screen:
-    return screens.guide(t, shop_info.support)
+async def show_help(
+    _: TelegramObject, t: Texts, customer: Customer, shop_info: ShopInfo
+) -> Screen:
+    return screens.guide(t, shop_info.support, is_owner=customer.is_owner)
 
 
 async def ask_owner(_: TelegramObject, t: Texts, customer: Customer) -> Screen:
@@ -245,6 +245,8 @@ async def _plan(
             t, offer, customer.balance, customer, catalog, customers, shop_info,
             quantity=quantity,
         )  # fmt: skip
+    if customer.wanted_plan == offer.plan.id:
+        await customers.want(customer.id, None)
     return screens.confirm(
         t,
         offer,

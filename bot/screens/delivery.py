@@ -291,6 +291,7 @@ def _one_proxy(
             t("Port: {port}", port=Code(str(proxy.port))),
             t("Username: {username}", username=Code(proxy.username)),
             t("Password: {password}", password=Secret(proxy.password)),
+            _protocol(t, (proxy,)),
         ),
         lines(
             t("{format}:", format=_name(t, formatting.format)),
@@ -323,12 +324,13 @@ def listing(
     """Proxies in the customer's format: in the message while they fit there, else as a file."""
     together = formatting.together(bought.proxies)
     name = _name(t, formatting.format)
+    head = lines(_count(t, bought), _protocol(t, bought.proxies))
     if _fits(bought.proxies, together):
-        body = paragraphs(_count(t, bought), lines(t("{format}:", format=name), Block(together)))
+        body = paragraphs(head, lines(t("{format}:", format=name), Block(together)))
         return body, grid(_copies((t("📋 Copy all"), together))), None
     attached = _file(order, FileKind.TXT, formatting.file(FileKind.TXT, bought.proxies))
     told = t("The file holds all of them. Format: {format}", format=name)
-    return lines(_count(t, bought), told), (), attached
+    return lines(head, told), (), attached
 
 
 def _code_ready(t: Texts, order: Order) -> tuple[Value, tuple[Row, ...], None]:
@@ -342,6 +344,14 @@ def _code_ready(t: Texts, order: Order) -> tuple[Value, tuple[Row, ...], None]:
 
 def _count(t: Texts, bought: Credentials) -> Text:
     return t.n("{n} proxy", "{n} proxies", n=len(bought.proxies))
+
+
+def _protocol(t: Texts, proxies: Sequence[Proxy]) -> Text | None:
+    """What a line of host and port does not say; without a word it is HTTP."""
+    kinds = {proxy.is_socks for proxy in proxies}
+    if kinds == {True}:
+        return t("Protocol: {protocol}", protocol="SOCKS5")
+    return t("Some are SOCKS5: the format URL says which.") if True in kinds else None
 
 
 def _name(t: Texts, chosen: Format) -> Text:

@@ -102,6 +102,22 @@ def unknown_person(t: Texts, bot_username: str) -> Screen:
     )
 
 
+def forwarded(t: Texts) -> Screen:
+    """What an owner can do with a message that they have forwarded."""
+    return Screen(
+        paragraphs(
+            t("<b>A message of somebody else's.</b>"),
+            t(
+                "To top its author up, answer that message with {topup}; "
+                "to take money out, with {debit}.",
+                topup=Code("/topup 10"),
+                debit=Code("/debit 2.50 paid twice"),
+            ),
+        ),
+        (_shop(t),),
+    )
+
+
 def hidden_person(t: Texts) -> Screen:
     """A forwarded message that does not say who wrote it, and the other ways."""
     return Screen(
@@ -395,8 +411,8 @@ def markup_history(t: Texts, page: RulePage) -> Screen:
     )
 
 
-def shop(t: Texts, state: ShopState, *, wants_sales: bool) -> Screen:
-    """The shop at a glance; what needs the owner comes first."""
+def shop(t: Texts, state: ShopState, *, wants_sales: bool, is_green: bool = False) -> Screen:
+    """The shop at a glance; what needs the owner comes first. `is_green`: audited just now."""
     stops = [_stop(t, stop, state.lanes) for stop in state.stops]
     catalog = (
         t("Price list: not read yet.")
@@ -446,6 +462,9 @@ def shop(t: Texts, state: ShopState, *, wants_sales: bool) -> Screen:
     )
     return Screen(
         paragraphs(
+            t("<b>The books balance:</b> every figure was recomputed from the postings.")
+            if is_green
+            else None,
             t("<b>The shop</b>"),
             _fitting(t, stops, 1_200) if stops else None,
             lines(
@@ -480,11 +499,6 @@ def shop(t: Texts, state: ShopState, *, wants_sales: bool) -> Screen:
             (Button(t("🔄 Refresh"), Shop()), *_home(t)),
         ),
     )
-
-
-def audited(t: Texts) -> Text:
-    """The owner's own audit is green."""
-    return t("The books balance: every figure was recomputed from the postings.")
 
 
 def lists_unread(t: Texts) -> Text:

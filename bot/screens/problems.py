@@ -8,6 +8,7 @@ from bot.callbacks import (
     Home,
     MyOrders,
     ShowBalance,
+    ShowMarkup,
     ShowOrder,
     ShowPlan,
     UsageMenu,
@@ -27,6 +28,7 @@ from bot.domain.errors import (
     OfferGone,
     OverDebit,
     PriceChanged,
+    RuleHolds,
     ShopClosed,
     TooLate,
     TooManyOrders,
@@ -35,6 +37,7 @@ from bot.domain.errors import (
 )
 from bot.i18n import Text, Texts, Value, lines, paragraphs
 from bot.screens.base import Button, Link, Row, Screen, short
+from bot.screens.notices import scope_words
 
 MOST_TYPED = 60
 """Most characters that are shown of what somebody typed."""
@@ -152,6 +155,21 @@ def problem(t: Texts, error: CustomerError) -> Screen:
                 _not_read(t, typed),
                 t("Type a markup such as 20%, +0.50 or 15% +0.20 min 0.30."),
             )
+        case RuleHolds(scope=scope, rule=None):
+            return _screen(
+                t,
+                t("<b>There is no rule of {scope}.</b>", scope=scope_words(t, scope)),
+                t("Nothing was changed: the next wider rule, or the setting MARKUP, holds."),
+                (Button(t("Markup"), ShowMarkup()),),
+            )
+        case RuleHolds(scope=scope, rule=rule):
+            return _screen(
+                t,
+                t("<b>The markup of {scope} is {rule} already.</b>",
+                  scope=scope_words(t, scope), rule=str(rule)),
+                t("Nothing was changed."),
+                (Button(t("Markup"), ShowMarkup()),),
+            )  # fmt: skip
         case BadQuantity(plan=plan, most=most):
             return _screen(
                 t,

@@ -266,8 +266,8 @@ def too_little(
     )
 
 
-def guide(t: Texts, support: str | None) -> Screen:
-    """How the shop works, and how to reach its owner."""
+def guide(t: Texts, support: str | None, *, is_owner: bool = False) -> Screen:
+    """How the shop works, and how to reach its owner; for an owner, their commands as well."""
     if support is None:
         reach = t("Questions, top-ups, trouble: write to the owner with the button below.")
     else:
@@ -283,6 +283,12 @@ def guide(t: Texts, support: str | None) -> Screen:
             t("If an order cannot be delivered, the held money goes back to your balance."),
             reach,
             t("/browse · /orders · /usage · /balance · /language · /cancel"),
+            lines(
+                t("<b>You run this shop.</b> Customers do not see these:"),
+                t("/shop · /topup · /debit · /markup · /order · /block · /unblock"),
+            )
+            if is_owner
+            else None,
         ),
         ((contact(t, support),), ways_out(t, Home())),
     )

@@ -11,7 +11,7 @@ from bot.db.models import CustomerRow, RuleChangeRow
 from bot.db.session import Database
 from bot.domain.catalog import Plan, PlanId, ProviderId
 from bot.domain.clock import Clock
-from bot.domain.errors import BadMarkup, NotFound
+from bot.domain.errors import BadMarkup, NotFound, RuleHolds
 from bot.domain.markup import (
     EVERYTHING,
     NamedChange,
@@ -83,7 +83,8 @@ class Markup:
     async def preview(self, words: str, by: CustomerId) -> MarkupPreview:
         """Read `20%`, `nodemaven 15%`, `nodemaven "1 GB" +0.50`, `nodemaven off`.
 
-        Changes nothing. Raises `BadMarkup` with the part that was not understood.
+        Changes nothing. Raises `BadMarkup` with the part that was not understood, and
+        `RuleHolds` where there is nothing to change.
         """
         scope, rest = self._scope(words)
         rule = None if " ".join(rest).casefold() in OFF else parse_rule(" ".join(rest))
@@ -173,6 +174,9 @@ class Markup:
 
     async def _preview(self, asked: MarkupChange, by: CustomerId) -> MarkupPreview:
         old = self._catalog.markups
+        if old.rules.get(asked.scope) == asked.rule:
+            held = None if asked.rule is None else str(asked.rule)
+            raise RuleHolds(self.name_of(asked.scope), held)
         new = old.changed(asked.scope, asked.rule)
         concerned = [
             plan

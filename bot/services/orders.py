@@ -739,7 +739,7 @@ class Orders:
         except NotCovered:
             raise InsufficientFunds(plan.id, price, balance) from None
         await self._write_move(tx, order, None, _S.RESERVED, f"customer:{customer.id}", None)
-        if customer.wanted_plan == plan.id:
+        if customer.wanted_plan is not None:
             await tx.execute(
                 update(CustomerRow)
                 .where(CustomerRow.id == customer.id)

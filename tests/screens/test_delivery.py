@@ -120,6 +120,16 @@ def test_a_few_proxies_stand_in_the_message() -> None:
     assert "10 proxies\n\nLine:\n" in screen.text
 
 
+@pytest.mark.parametrize("count", [1, 3, 11])
+def test_a_list_says_that_its_proxies_speak_socks(count: int) -> None:
+    socks = Credentials(tuple(replace(one, protocol="socks5") for one in many(count).proxies))
+    mixed = Credentials((*socks.proxies, PROXY))
+
+    assert "Protocol: SOCKS5" in delivery.delivered(EN, ORDER, socks, None, LINE).text
+    assert "Some are SOCKS5" in delivery.delivered(EN, ORDER, mixed, None, LINE).text
+    assert "SOCKS5" not in delivery.delivered(EN, ORDER, many(count), None, LINE).text
+
+
 @pytest.mark.parametrize("count", [11, 100, 1000])
 def test_more_than_ten_proxies_are_a_file_and_none_is_lost(count: int) -> None:
     bought = many(count)

@@ -20,6 +20,7 @@ from bot.domain.errors import (
     OfferGone,
     OverDebit,
     PriceChanged,
+    RuleHolds,
     ShopClosed,
     TooLate,
     TooManyOrders,
@@ -35,6 +36,7 @@ from tests.screens import EN, HOSTILE, labels
 EVERY: tuple[CustomerError, ...] = (
     BadAmount("1e3"),
     BadMarkup("a lot"),
+    RuleHolds("NodeMaven", None),
     BadCredentials(3),
     DeliveredBefore(OrderId(12)),
     WrongCount(2, 3),

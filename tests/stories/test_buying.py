@@ -127,6 +127,21 @@ async def test_home_leads_back_to_the_plan_that_the_balance_covers_now(
     assert "Your balance now covers NodeMaven 5 GB." in customer.text
     await customer.tap("🔁 NodeMaven 5 GB")
     assert "Buy for 18.98 USD" in customer.labels
+    await customer.send("/start")
+    assert "Your balance now covers" not in customer.text
+
+
+async def test_home_leads_back_to_no_plan_after_another_one_was_bought(
+    app: ShopFloor, customer: Customer
+) -> None:
+    await customer.open("5 GB", "NodeMaven")
+    await app.top_up(customer, "20")
+
+    await customer.buy("1 GB", "NodeMaven")
+    await customer.send("/start")
+
+    assert "Your balance now covers" not in customer.text
+    assert await customer.balance() == usd("25.97")
 
 
 async def test_money_that_went_elsewhere_meanwhile_is_missing_at_the_tap(

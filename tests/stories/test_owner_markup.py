@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.callbacks import RollBack
 from bot.domain.money import usd
 from tests.conftest import ON_SQLITE
@@ -123,6 +125,28 @@ async def test_a_preview_names_the_rule_that_decides_where_another_one_does(
     await owner.send('/markup nodemaven "1 GB" off')
     assert "NodeMaven 1 GB: 4.00 USD → 4.03 USD (15% for everything)" in owner.text
     assert "narrower" not in owner.text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("off", "There is no rule of everything."),
+        ("nodemaven off", "There is no rule of NodeMaven."),
+        ('nodemaven "1 GB" off', "There is no rule of NodeMaven 1 GB."),
+        ("dataimpulse 30%", "The markup of DataImpulse is 30% already."),
+    ],
+)
+async def test_a_change_that_changes_nothing_is_not_offered(
+    app: ShopFloor, owner: Customer, words: str, said: str
+) -> None:
+    await owner.send("/markup dataimpulse 30%")
+    await owner.tap("Apply")
+
+    await owner.send(f"/markup {words}")
+
+    assert owner.text.startswith(said)
+    assert "Apply" not in owner.labels
+    assert len((await app.shop.markup.history(0)).changes) == 1
 
 
 async def test_a_preview_counts_the_plans_it_does_not_show(

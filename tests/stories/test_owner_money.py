@@ -120,6 +120,17 @@ async def test_an_answer_to_a_forwarded_message_names_its_author(
 
 
 @ON_SQLITE
+async def test_an_owner_who_forwards_a_message_reads_what_can_be_done_with_it(
+    owner: Customer, customer: Customer
+) -> None:
+    await owner.send("I have paid", forward_of=BORIS)
+    await customer.send("I have paid", forward_of=BORIS)
+
+    assert "answer that message with /topup 10" in owner.text
+    assert "The shop works with buttons." in customer.text
+
+
+@ON_SQLITE
 async def test_an_answer_to_a_forwarded_stranger_says_how_it_can_be_done(
     app: ShopFloor, owner: Customer
 ) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from bot.callbacks import AskOwner
 from bot.domain.money import usd
+from bot.handlers.introduction import owner_commands
+from bot.i18n import texts
 from bot.upstreams.sandbox import Fault, GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, links
@@ -91,6 +93,17 @@ async def test_a_named_contact_is_a_link_everywhere(customer: Customer) -> None:
     assert links(customer.message) == chat
     await customer.open("5 GB", "NodeMaven")
     assert links(customer.message) == chat
+
+
+async def test_help_tells_owners_of_their_commands_and_nobody_else(
+    customer: Customer, owner: Customer
+) -> None:
+    await owner.send("/help")
+    await customer.send("/help")
+
+    theirs = {f"/{command}" for command in owner_commands(texts("en"))}
+    assert theirs <= set(owner.text.split())
+    assert not theirs & set(customer.text.split())
 
 
 async def test_words_reach_the_owners_and_the_answer_comes_back(

@@ -33,6 +33,7 @@ from bot.services.backups import Backups
 from bot.services.cancellations import Cancellations
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
+from bot.services.exchanges import Exchanges
 from bot.services.formats import Formats
 from bot.services.fulfilment import LOOK, Abandoned, LaneWorker
 from bot.services.lanes import Account, Lane, Lanes, fingerprint
@@ -116,13 +117,14 @@ class Shop:
     jobs: Jobs
     abandoned: Abandoned
     cancellations: Cancellations
+    exchanges: Exchanges
 
     def parts(self, info: ShopInfo) -> dict[str, Any]:
         """What handlers may ask for, by name."""
         names = (
             "customers", "catalog", "markup", "wallets", "requests",
             "orders", "formats", "usages", "alerts", "proofs", "search", "support", "desk",
-            "cancellations",
+            "cancellations", "exchanges",
         )  # fmt: skip
         named = {name: getattr(self, name) for name in names}
         return named | {"clock": self.clock, "shop_info": info}
@@ -216,10 +218,12 @@ async def build(
         proofs = Proofs(database, clock, vault, orders, outbox, tester(settings, clock))
         search = Search(database, vault, catalog, customers, orders)
         cancellations = Cancellations(database, clock, lanes, outbox)
+        exchanges = Exchanges(database, clock, lanes, orders, outbox)
         jobs = Jobs(
             clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
-            orders=orders, abandoned=abandoned, cancellations=cancellations, audit=audit,
-            outbox=outbox, overdue=Overdue(database, clock, lanes, outbox),
+            orders=orders, abandoned=abandoned, cancellations=cancellations,
+            exchanges=exchanges, audit=audit, outbox=outbox,
+            overdue=Overdue(database, clock, lanes, outbox),
             watch=Watch(database, clock, lanes, usages, outbox), search=search,
             proofs=proofs, heartbeat=data_folder(database) / "heartbeat",
         )  # fmt: skip
@@ -251,6 +255,7 @@ async def build(
             jobs=jobs,
             abandoned=abandoned,
             cancellations=cancellations,
+            exchanges=exchanges,
         )
 
 

@@ -197,6 +197,19 @@ class Prove(CallbackData, prefix="test"):
     order: Number
 
 
+class AskExchange(CallbackData, prefix="exask"):
+    """What exchanging every proxy of my order would mean, and the button that does it."""
+
+    order: Number
+
+
+class Exchange(CallbackData, prefix="exdo"):
+    """Exchange every proxy of my order: one intent, at most one exchange."""
+
+    order: Number
+    intent: str  # 64 random bits, drawn with the confirm screen
+
+
 class Cancel(CallbackData, prefix="cancel"):
     """Leave the line."""
 

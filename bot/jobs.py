@@ -19,6 +19,7 @@ from bot.services.audit import Audit
 from bot.services.backups import Backups
 from bot.services.cancellations import Cancellations
 from bot.services.catalog import STALE, Catalog
+from bot.services.exchanges import Exchanges
 from bot.services.fulfilment import Abandoned
 from bot.services.lanes import Lanes
 from bot.services.leases import LASTS, Lease
@@ -66,6 +67,7 @@ class Jobs:
         abandoned: Abandoned,
         cancellations: Cancellations,
         overdue: Overdue,
+        exchanges: Exchanges,
         audit: Audit,
         outbox: Outbox,
         watch: Watch,
@@ -83,6 +85,7 @@ class Jobs:
         self._abandoned = abandoned
         self._cancellations = cancellations
         self.overdue = overdue
+        self._exchanges = exchanges
         self._audit = audit
         self._outbox = outbox
         self.watch = watch
@@ -107,6 +110,7 @@ class Jobs:
             Job("tests of deliveries", 2, self.proofs.step),
             Job("search terms", 5, self._search.catch_up),
             Job("cancellations", 5, self._cancellations.step),
+            Job("exchanges", 1, self._exchanges.step),
             Job("audit", AUDIT_SECONDS, self.audit),
             Job("backup", 600, self._backups.keep_up),
             Job("room on the disk", 60, self.look_at_disk),

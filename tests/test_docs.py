@@ -187,8 +187,8 @@ COMMAND_LINES = (
 )
 WORDS = (
     "Upstream", "Provider", "Plan", "Offer", "Intent", "Order", "Hold", "Posting", "Delivery",
-    "Format", "Taste", "Proof", "Usage check", "Lane", "Match group", "Screen", "Notice",
-    "Customer", "Owner",
+    "Format", "Exchange", "Taste", "Proof", "Usage check", "Lane", "Match group", "Screen",
+    "Notice", "Customer", "Owner",
 )  # fmt: skip
 
 # In pieces, as above: notes that were never part of the project, and folders of one machine.

@@ -128,6 +128,13 @@ LAWS["0006"] = f"""
     ix_subscriptions_running
     uq_subscriptions_lane_id_reference
 """
+LAWS["0007"] = f"""
+    {LAWS["0006"]}
+    ck_exchanges_ended_at
+    ck_exchanges_state
+    uq_exchanges_order_id_intent
+    uq_exchanges_under_way
+"""
 
 
 @asynccontextmanager

@@ -73,6 +73,8 @@ WIRE = {
     "land": "order minutes page",
     "make": "order country minutes lines",
     "test": "order",
+    "exask": "order",
+    "exdo": "order intent",
     "cancel": "order",
     "wrong": "order",
     "find": "",

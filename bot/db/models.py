@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from bot.domain.exchanges import UNDER_WAY, ExchangeState
 from bot.domain.formats import Format
 from bot.domain.money import MOST_MICROS
 from bot.domain.orders import OPEN, OrderState
@@ -287,6 +288,8 @@ class LaneRow(Base):
     shared_until: Mapped[datetime | None]
     """Somebody else bought on this account: until then no match is made without a person."""
     opened_at: Mapped[datetime]
+    no_exchange_until: Mapped[datetime | None]
+    """The account may not exchange proxies: until then nobody is offered to ask again."""
 
 
 class StopRow(Base):
@@ -523,6 +526,41 @@ class SubscriptionRow(Base):
     cancelled_at: Mapped[datetime | None]
     cancelled_by: Mapped[str | None]
     error: Mapped[str | None]
+
+
+class ExchangeRow(Base):
+    """One wish to have every proxy of an order exchanged, written down before it is sent."""
+
+    __tablename__ = "exchanges"
+    __table_args__ = (
+        UniqueConstraint("order_id", "intent"),
+        CheckConstraint(_one_of("state", ExchangeState), name="state"),
+        CheckConstraint(f"(ended_at IS NULL) = ({_one_of('state', UNDER_WAY)})", name="ended_at"),
+        # Whatever is tapped: one at a time.
+        Index(
+            "uq_exchanges_under_way",
+            "order_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        _STRICT,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    intent: Mapped[str]
+    state: Mapped[str]
+    error: Mapped[str | None]
+    asked_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+    """When it is looked at next."""
+    sent_at: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(server_default="0")
+    """How often it was sent, or nearly."""
+    checks: Mapped[int] = mapped_column(server_default="0")
+    """How often the order was read since."""
+    ended_at: Mapped[datetime | None]
 
 
 class OutboxRow(Base):

@@ -24,6 +24,7 @@ ShopError
   UpstreamError            an upstream call did not end well; says what is KNOWN
     Refused                certainly not done            -> give the money back
       OutOfService         our account there is the cause -> tell the owner as well
+      Lacking              our account there has no such ability
       Busy                 certainly not done, ask again in a moment
     NotSent                never left this process       -> try again, then give the money back
     Unclear                may have happened             -> hold the money, find out
@@ -197,6 +198,10 @@ class Refused(UpstreamError):
 
 class OutOfService(Refused):
     """Certainly not done, and our account there is the cause."""
+
+
+class Lacking(Refused):
+    """Certainly not done: our account there may do everything but this."""
 
 
 class Busy(Refused):

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from bot.domain.catalog import PlanId
+from bot.domain.exchanges import ExchangeState
 from bot.domain.money import Money
 from bot.domain.orders import CustomerId, OrderId
 
@@ -67,6 +68,23 @@ class OrderRefunded:
     order: OrderId
     reason: str
     kind: Literal["order_refunded"] = "order_refunded"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderExchanged:
+    """To a customer: the credentials that took the place of an order's, as a message."""
+
+    order: OrderId
+    kind: Literal["order_exchanged"] = "order_exchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeTold:
+    """To a customer: an exchange brought nothing new, or nobody knows yet whether it did."""
+
+    order: OrderId
+    state: ExchangeState
+    kind: Literal["exchange_told"] = "exchange_told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +189,14 @@ class OrderToDeliver:
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangeToDeliver:
+    """To owners: an order may have new proxies, and only they can tell which."""
+
+    order: OrderId
+    kind: Literal["exchange_to_deliver"] = "exchange_to_deliver"
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionRuns:
     """To owners: a subscription is not cancelled yet, and is paid again after `ends_at`."""
 
@@ -244,6 +270,8 @@ Notice = (
     | OrderInReview
     | OrderReleased
     | OrderRefunded
+    | OrderExchanged
+    | ExchangeTold
     | UsageAlerted
     | UsageUnwatched
     | ProxyTested
@@ -255,6 +283,7 @@ Notice = (
     | MarkupMoved
     | OrderNeedsPerson
     | OrderToDeliver
+    | ExchangeToDeliver
     | SubscriptionRuns
     | OrderDecided
     | Sold

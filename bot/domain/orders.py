@@ -158,6 +158,8 @@ class Line:
     """It delivered proxies, and the shop tests them."""
     is_by_hand: bool = False
     """No upstream tells its credentials: an owner delivers it."""
+    can_exchange: bool = False
+    """Its proxies work, and nobody knows that they cannot be exchanged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from aiogram import Router
 from bot.domain.clock import Clock
 from bot.handlers import (
     delivery,
+    exchanges,
     fallback,
     orders,
     owner,
@@ -28,6 +29,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *delivery.ROUTES,
     *tastes.ROUTES,
     *proofs.ROUTES,
+    *exchanges.ROUTES,
     *search.ROUTES,
     *usage.ROUTES,
     *wallet.ROUTES,

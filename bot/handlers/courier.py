@@ -20,14 +20,18 @@ from aiogram.exceptions import (
 from bot.domain.catalog import Offer, PlanId
 from bot.domain.clock import Clock
 from bot.domain.errors import OfferGone
+from bot.domain.exchanges import Exchanged
 from bot.domain.markup import RuleChangeId
 from bot.domain.notices import (
     BackupMade,
     CustomerAsks,
     CustomerComplains,
+    ExchangeToDeliver,
+    ExchangeTold,
     MarkupMoved,
     OrderDecided,
     OrderDelivered,
+    OrderExchanged,
     OrderInDoubt,
     OrderInReview,
     OrderMoved,
@@ -54,6 +58,7 @@ from bot.handlers.introduction import give_owner_menu
 from bot.handlers.render import Renderer, limit_of
 from bot.i18n import Texts, texts
 from bot.screens import delivery as delivery_screens
+from bot.screens import exchanges as exchange_screens
 from bot.screens import notices
 from bot.screens import orders as order_screens
 from bot.screens import proofs as proof_screens
@@ -209,7 +214,7 @@ class Courier:
     async def _attempt(self, owed: Owed) -> None:
         """Send one notice and decide what Telegram's answer means."""
         is_poison = self._failures.get(owed.id, 0) >= MOST_FAILURES
-        if is_poison and not isinstance(owed.notice, OrderDelivered):
+        if is_poison and not isinstance(owed.notice, OrderDelivered | OrderExchanged):
             await self._give_up(owed, "cannot be drawn")
             return
         t = texts(owed.language)
@@ -264,13 +269,20 @@ class Courier:
         match owed.notice:
             case OrderMoved():
                 return None
-            case OrderDelivered(order=order):
+            case OrderDelivered(order=order) | OrderExchanged(order=order):
                 sold, delivery = await self._orders.delivered(order)
                 formatting = await self._formats.of(sold.customer)
                 known = self._usages.known(sold)
                 provider = self._catalog.provider(sold.provider)
                 grammar = grammar_of(provider.code, delivery)
-                return delivery_screens.delivered(t, sold, delivery, known, formatting, grammar)
+                above = None
+                if isinstance(owed.notice, OrderExchanged):
+                    above = exchange_screens.replaced(t, sold)
+                return delivery_screens.delivered(
+                    t, sold, delivery, known, formatting, grammar, above=above
+                )
+            case ExchangeTold(order=number, state=state):
+                return exchange_screens.told(t, Exchanged(await self._orders.find(number), state))
             case OrderInDoubt() | OrderInReview() if await self._is_shown(owed.notice.order):
                 # The living screen says it in a moment; once is enough.
                 return None
@@ -327,6 +339,9 @@ class Courier:
                 if order.state is not OrderState.PREPARING:
                     return None
                 return notices.order_to_deliver(t, notice, order, await person(order.customer))
+            case ExchangeToDeliver() as notice:
+                order = await self._orders.find(notice.order)
+                return exchange_screens.to_deliver(t, order, await person(order.customer))
             case SubscriptionRuns() as notice:
                 return notices.subscription_runs(t, notice)
             case OrderDecided() as notice:

@@ -51,6 +51,7 @@ from bot.screens import owner as screens
 from bot.screens.base import Screen, Toast
 from bot.screens.notices import units
 from bot.services.customers import Customers
+from bot.services.exchanges import Exchanges
 from bot.services.markup import Markup
 from bot.services.orders import Orders
 from bot.services.requests import Requests
@@ -288,27 +289,39 @@ async def bind(
 
 
 async def hand_over(
-    _: TelegramObject, callback_data: HandOver, t: Texts, orders: Orders
+    _: TelegramObject, callback_data: HandOver, t: Texts, orders: Orders, exchanges: Exchanges
 ) -> Screen:
     file = await orders.file(OrderId(callback_data.order))
-    return screens.hand_over(t, file.order.id)
+    is_exchange = await exchanges.waits_for_owner(file.order.id)
+    return screens.hand_over(t, file.order.id, is_exchange=is_exchange)
 
 
 async def paste(
-    _: TelegramObject, prompt: HandOver, words: str, t: Texts, customer: Customer, orders: Orders
+    _: TelegramObject,
+    prompt: HandOver,
+    words: str,
+    t: Texts,
+    customer: Customer,
+    orders: Orders,
+    exchanges: Exchanges,
 ) -> Screen:
     """Deliver what was pasted; the question stays open until every line was understood."""
     number = OrderId(prompt.order)
+    is_exchange = await exchanges.waits_for_owner(number)
     try:
-        await orders.hand_over(number, words, customer.id)
+        if is_exchange:
+            await exchanges.hand_over(number, words)
+        else:
+            await orders.hand_over(number, words, customer.id)
     except BadCredentials as bad:
-        return screens.hand_over(t, number, screens.bad_line(t, bad.line))
+        problem = screens.bad_line(t, bad.line)
     except DeliveredBefore as known:
-        return screens.hand_over(t, number, screens.delivered_before(t, known.order))
+        problem = screens.delivered_before(t, known.order)
     except WrongCount as wrong:
         problem = screens.wrong_count(t, wrong.found, wrong.wanted)
-        return screens.hand_over(t, number, problem)
-    return screens.order(t, await orders.file(number))
+    else:
+        return screens.order(t, await orders.file(number))
+    return screens.hand_over(t, number, problem, is_exchange=is_exchange)
 
 
 async def paste_file(
@@ -318,12 +331,16 @@ async def paste_file(
     t: Texts,
     customer: Customer,
     orders: Orders,
+    exchanges: Exchanges,
 ) -> Screen:
     """Deliver the lines of a text file, as if they had been pasted."""
     words = await _text_of(message, document)
     if words is None:
-        return screens.hand_over(t, OrderId(prompt.order), screens.bad_file(t, MOST_FILE))
-    return await paste(message, prompt, words, t, customer, orders)
+        number = OrderId(prompt.order)
+        is_exchange = await exchanges.waits_for_owner(number)
+        problem = screens.bad_file(t, MOST_FILE)
+        return screens.hand_over(t, number, problem, is_exchange=is_exchange)
+    return await paste(message, prompt, words, t, customer, orders, exchanges)
 
 
 async def _text_of(message: Message, document: Document) -> str | None:

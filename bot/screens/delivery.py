@@ -70,15 +70,18 @@ def delivered(
     usage_known: UsageSeen | None,
     formatting: Formatting,
     grammar: Grammar | None = None,
+    *,
+    above: Text | None = None,
 ) -> Screen:
     """What was bought, in a message that stays.
 
     `usage_known`: what is known of the traffic without asking; None where it can be asked.
     `grammar`: how country and session can be changed; None where they cannot.
+    `above`: why it comes again.
     """
     body, rows, attached = _content(t, order, delivery, formatting)
     return Screen(
-        paragraphs(_head(t, order), body, _bot_line(t, order, usage_known)),
+        paragraphs(above, _head(t, order), body, _bot_line(t, order, usage_known)),
         (
             *rows,
             *_taste_rows(t, order, grammar),

@@ -588,6 +588,12 @@ def _trouble(t: Texts, code: str, detail: str) -> Value:
                 "<b>A message could not be delivered and was given up.</b> "
                 "Reach the person in another way if it matters."
             )
+        case "no_exchange":
+            said = t(
+                "<b>The bot's account at the provider may not exchange proxies.</b> Nobody is "
+                "offered it for a week. Ask the provider's support for it if you want it; "
+                "selling is not affected."
+            )
         case "second_poller":
             said = t(
                 "<b>Somebody else runs with the bot's token.</b> Taps and messages reach only one "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiogram.filters.callback_data import CallbackData
 
 from bot.callbacks import (
+    AskExchange,
     Browse,
     Cancel,
     CheckUsage,
@@ -211,7 +212,9 @@ def _state_rows(t: Texts, line: Line, again: Button) -> tuple[Row, ...]:
             formats = Button(t("🧩 Formats and files"), ShowFormats(order=order.id))
             prove = Button(t("🧪 Test the proxy"), Prove(order=order.id))
             tests: tuple[Row, ...] = ((prove,),) if line.can_test else ()
-            return ((show,), (formats,), (usage, again), *tests, (wrong,))
+            exchange = Button(t("♻️ Exchange all"), AskExchange(order=order.id))
+            exchanges: tuple[Row, ...] = ((exchange,),) if line.can_exchange else ()
+            return ((show,), (formats,), (usage, again), *tests, *exchanges, (wrong,))
         case OrderState.RELEASED:
             return ((again,),)
         case OrderState.REFUNDED:

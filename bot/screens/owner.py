@@ -635,13 +635,22 @@ def strays(t: Texts, one: Order, found: tuple[UpstreamOrder, ...]) -> Screen:
     )
 
 
-def hand_over(t: Texts, order: OrderId, problem: Text | None = None) -> Screen:
+def hand_over(
+    t: Texts, order: OrderId, problem: Text | None = None, *, is_exchange: bool = False
+) -> Screen:
     """The next typed text is delivered to the customer of this order."""
     return Screen(
         paragraphs(
             problem,
             t("<b>Deliver order #{id} by hand</b>", id=order),
             t(
+                "Paste what the order holds now, one line for each: {example}; or send it as a "
+                "text file. It takes the place of what was delivered, and nothing is charged; "
+                "/cancel leaves it.",
+                example=Code("host:port:user:pass"),
+            )
+            if is_exchange
+            else t(
                 "Paste what the customer gets, one line for each: {example}, or the code of a "
                 "key order; or send it as a text file. It is charged and delivered at once; "
                 "/cancel leaves it.",

@@ -49,6 +49,11 @@ class Fingerprints:
             rows = [{"fingerprint": mark, "order_id": order} for mark in new]
             await tx.execute(insert(FingerprintRow), rows)
 
+    async def replace(self, tx: AsyncConnection, order: OrderId, delivery: Delivery) -> None:
+        """The order has this now, and what it had before no more: the provider took it back."""
+        await tx.execute(delete(FingerprintRow).where(FingerprintRow.order_id == order))
+        await self.keep(tx, order, delivery)
+
     async def renew(self, tx: AsyncConnection, order: OrderId, delivery: Delivery) -> None:
         """Keep them under the first key alone; what has none yet gets one."""
         for trait in sorted(traits(delivery)):

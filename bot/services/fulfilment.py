@@ -291,7 +291,7 @@ class LaneWorker:
         else:
             self._lanes.spent(self.lane, claimed.cost)
             # Whatever came with it: an order that is not finished is asked for until it is.
-            delivery = _whole(made, row.quantity)
+            delivery = whole(made, row.quantity)
             await self._orders.settle(
                 order, made.reference, delivery, made.raw, subscription=made.subscription
             )
@@ -348,7 +348,7 @@ class LaneWorker:
         except UpstreamError as error:
             log.warning("order cannot be read", order=order, code=error.code)
             made = None
-        delivery = _whole(made, row.quantity)
+        delivery = whole(made, row.quantity)
         if made is not None and delivery is not None:
             await self._orders.settle(order, row.upstream_order_id, delivery, made.raw)
         elif made is not None and made.progress is Progress.FAILED:
@@ -466,7 +466,7 @@ class LaneWorker:
                 made = await self.lane.upstream.order(reference, row.provider, row.plan)
             except UpstreamError as error:
                 log.warning("found order cannot be read", order=row.id, code=error.code)
-        delivery = _whole(made, row.quantity)
+        delivery = whole(made, row.quantity)
         raw = "" if made is None else made.raw
         await self._orders.settle(OrderId(row.id), reference, delivery, raw, outcome="found")
 
@@ -653,7 +653,7 @@ def _about(code: str, order: OrderId, plan: Plan) -> str:
     return f"{code}, #{order} {plan.provider.name} {plan.title}"
 
 
-def _whole(made: Made | None, quantity: int) -> Delivery | None:
+def whole(made: Made | None, quantity: int) -> Delivery | None:
     """What was delivered, once it is finished and all of it is here."""
     if made is None or made.progress is not Progress.READY:
         return None

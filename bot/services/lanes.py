@@ -77,6 +77,8 @@ class Lane:
     reading: Reading | None = None
     balance: Money | None = None
     balance_at: datetime | None = None
+    no_exchange_until: datetime | None = None
+    """Our account may not exchange proxies: until then nobody asks it again."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -93,6 +95,11 @@ class Lane:
     def is_by_hand(self) -> bool:
         """No call tells what was bought: an owner delivers every order."""
         return not self.upstream.tells_credentials
+
+    def may_exchange(self, now: datetime) -> bool:
+        """Whether proxies can be exchanged here, as far as anybody knows."""
+        is_lacking = self.no_exchange_until is not None and now < self.no_exchange_until
+        return self.upstream.exchange is not None and not is_lacking
 
 
 class Lanes:
@@ -163,6 +170,7 @@ class Lanes:
             )
             lane_id = LaneId(row.id)
             lane = Lane(lane_id, upstream, bool(row.is_listed), named, tagged)
+            lane.no_exchange_until = row.no_exchange_until
             self._lanes[lane_id] = lane
             if not lane.is_listed:
                 # Now if it can be, so that two tokens of one account are found out at the start.

@@ -18,6 +18,7 @@ from bot.db.models import (
     AttemptRow,
     CustomerRow,
     DeliveryRow,
+    ExchangeRow,
     LaneRow,
     MoveRow,
     OrderRow,
@@ -44,6 +45,7 @@ from bot.domain.errors import (
     TooManyOrders,
     WrongCount,
 )
+from bot.domain.exchanges import ExchangeState
 from bot.domain.money import MOST_MICROS, Money
 from bot.domain.notices import (
     CustomerComplains,
@@ -115,7 +117,7 @@ SHORT_QUARANTINE = timedelta(minutes=1)
 """After an error in the upstream's own form: most likely it was not made."""
 
 _S = OrderState
-_INTENT = re.compile(r"[0-9a-f]{16}", re.ASCII)
+INTENT = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _ORDER = (*OrderRow.__table__.c,)
 
 
@@ -185,7 +187,7 @@ class Orders:
         `BlockedCustomer`, `ShopClosed`, `OfferGone`, `BadQuantity`, `PriceChanged`,
         `TooManyOrders`, `JustBought` or `InsufficientFunds`, and holds nothing.
         """
-        if not _INTENT.fullmatch(claim.intent):
+        if not INTENT.fullmatch(claim.intent):
             raise NotFound
         async with self._database.write() as tx:
             # The wallet is the lock: the taps of one customer pass here one after another.
@@ -427,6 +429,12 @@ class Orders:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
+            # One that was only asked for may have been sent since: its order is read again.
+            await tx.execute(
+                update(ExchangeRow)
+                .where(ExchangeRow.state.in_((ExchangeState.ASKED, ExchangeState.SENDING)))
+                .values(state=ExchangeState.UNCLEAR, sent_at=now, next_at=now, error="restored")
+            )
             known = select(func.coalesce(func.max(UpstreamOrderRow.id), 0)).scalar_subquery()
             rows = await tx.execute(
                 select(*_ORDER)
@@ -491,6 +499,24 @@ class Orders:
         async with self._database.read() as reader:
             row = await self._row(reader, order)
             return await self._line(reader, row), row.screen_message_id
+
+    # The exchange's side
+
+    async def replace(
+        self, tx: AsyncConnection, order: OrderId, delivery: Delivery, raw: str
+    ) -> None:
+        """Seal what was exchanged in the place of what was delivered, and find it by that alone.
+
+        The old addresses go back to the provider, who may give them to somebody else. Raises
+        `DeliveredBefore` when another order has any of the new ones.
+        """
+        customer = CustomerId((await self._row(tx, order)).customer_id)
+        holder = await self._fingerprints.holder(tx, order, customer, delivery)
+        if holder is not None:
+            raise DeliveredBefore(holder)
+        await self._store(tx, order, delivery, raw)
+        await self._fingerprints.replace(tx, order, delivery)
+        await self._terms.write(tx, order, customer, delivery)
 
     # The owner's side
 
@@ -605,7 +631,7 @@ class Orders:
         """
         async with self._database.write() as tx:
             row = await self._row(tx, order)
-            delivery = _codes(pasted) if row.is_code else _proxies(pasted, row.quantity)
+            delivery = _codes(pasted) if row.is_code else proxies_in(pasted, row.quantity)
             if OrderState(row.state) not in {_S.REVIEW, _S.PREPARING}:
                 if not row.by_hand or await self._opened(tx, row) != delivery:
                     raise TooLate
@@ -1099,6 +1125,7 @@ class Orders:
                 can_cancel=False,
                 can_test=self._tests_deliveries and is_there,
                 is_by_hand=lane is not None and lane.is_by_hand,
+                can_exchange=is_there and lane is not None and self._may_exchange(order, lane),
             )
         ahead = await reader.scalar(
             select(func.count())
@@ -1110,6 +1137,11 @@ class Orders:
             )
         )
         return Line(order, (ahead or 0) + 1, self._clock.now() - order.accepted_at >= SLOW)
+
+    def _may_exchange(self, order: Order, lane: Lane) -> bool:
+        now = self._clock.now()
+        is_over = order.works_until is not None and order.works_until <= now
+        return order.upstream_order_id is not None and not is_over and lane.may_exchange(now)
 
 
 def order_of(row: Row[Any]) -> Order:
@@ -1159,7 +1191,8 @@ def _codes(pasted: str) -> RedeemCode:
     return RedeemCode(codes)
 
 
-def _proxies(pasted: str, quantity: int) -> Credentials:
+def proxies_in(pasted: str, quantity: int) -> Credentials:
+    """As many proxies as were bought; raises `BadCredentials` or `WrongCount`."""
     found = parse_proxies(pasted)
     lines = [line.strip() for line in pasted.splitlines()]
     for number, line in enumerate(lines, start=1):

@@ -114,6 +114,16 @@ class SubscriptionCanceller(Protocol):
         """Pay no further period. Safe to repeat; `Refused` where there is no such thing."""
 
 
+class Exchanger(Protocol):
+    """The ability to have other addresses in the place of those that an order delivered."""
+
+    async def exchange(self, reference: str) -> None:
+        """Exchange every proxy of an order. Never repeated: a second one exchanges again.
+
+        `Lacking` where our account may not, `Unclear` where it may have happened.
+        """
+
+
 class Upstream(Protocol):
     """One account at one company. Every call raises `UpstreamError`, which says what is known."""
 
@@ -121,6 +131,7 @@ class Upstream(Protocol):
     usage: UsageReader | None
     balance: BalanceReader | None
     subscriptions: SubscriptionCanceller | None
+    exchange: Exchanger | None
     tells_credentials: bool
     """Whether `order` brings what was bought; where it does not, an owner delivers by hand."""
 

@@ -26,6 +26,7 @@ from bot.domain.orders import (
 from bot.domain.usage import Traffic
 from bot.upstreams.base import (
     BalanceReader,
+    Exchanger,
     Listed,
     Made,
     Page,
@@ -84,6 +85,7 @@ class GateProxy:
 
     name = "gateproxy"
     subscriptions: SubscriptionCanceller | None = None
+    exchange: Exchanger | None = None
     tells_credentials = True
 
     def __init__(

@@ -9,10 +9,11 @@ from urllib.parse import quote
 import httpx
 
 from bot.domain.catalog import PlanSeed, UsageUnknown
-from bot.domain.errors import Busy, OutOfService, Refused, Unclear, UpstreamError
+from bot.domain.errors import Busy, Lacking, OutOfService, Refused, Unclear, UpstreamError
 from bot.domain.orders import Credentials
 from bot.upstreams.base import (
     BalanceReader,
+    Exchanger,
     Listed,
     Made,
     Page,
@@ -39,6 +40,7 @@ _REFUSALS = {
 }
 """The four that the documents name for an order; of no other text is it known what it means."""
 _OUR_TROUBLE = {"invalid_api_key", "insufficient_permissions"}
+_NO_SUCH = {"not_found_error", "invalid_request_error"}
 _LISTS = ("orders", "data", "items", "results", "response")
 _WRAPS = ("order", "data", "result", "details")
 _GOODS = ("proxies", "proxy", "ips", "list")
@@ -78,6 +80,7 @@ class StatProxies:
         self._order_path = order_path
         self.tells_credentials = bool(order_path)
         self.subscriptions: SubscriptionCanceller | None = StatProxiesSubscriptions(self._http)
+        self.exchange: Exchanger | None = StatProxiesExchange(self._http)
 
     async def plans(self, provider: str | None = None) -> tuple[PriceList, ...]:
         """The plans of the settings, as a seed; asks nobody."""
@@ -170,6 +173,41 @@ class StatProxiesSubscriptions:
             raise Unclear(Code.NO_ENVELOPE, status=answer.status)
 
 
+class StatProxiesExchange:
+    """Other addresses for all of an order, where support has switched that on for our account."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def exchange(self, reference: str) -> None:
+        """Exchange every proxy of an order, once; no error of this call is documented.
+
+        So a "no" in their own form is one only where it cannot mean anything else: an account
+        that is not let, or an order that they do not know.
+        """
+        if not _ID.fullmatch(reference):
+            raise Refused("not_found_error")
+        path = f"/order/exchange/{quote(reference.lower(), safe='')}"
+        try:
+            answer = await self._http.post_once(path, {})
+        except OutOfService as cause:
+            if cause.code == "insufficient_permissions":
+                raise Lacking(cause.code, status=cause.status) from None
+            raise
+        except Unclear as unclear:
+            if unclear.documented and unclear.status == 403:
+                raise Lacking(unclear.code, status=403) from None
+            if unclear.documented and unclear.code in _NO_SUCH:
+                raise Refused(unclear.code, status=unclear.status) from None
+            raise
+        fields = fields_of(answer.data)
+        told = _id(fields_of(fields.get("details")), "order_id")
+        if fields.get("response") != "success":
+            raise Unclear(Code.NO_ENVELOPE, status=answer.status)
+        if told is not None and told.lower() != reference.lower():
+            raise Unclear(Code.ANOTHER_ORDER, status=answer.status)
+
+
 def _refusal(answer: Answer) -> UpstreamError | None:
     """StatProxies' word for "no", in any of its three shapes; None where it says none."""
     status = answer.status
@@ -193,7 +231,7 @@ def _refusal(answer: Answer) -> UpstreamError | None:
     if word in _OUR_TROUBLE and not is_object and 400 <= status < 500:
         return OutOfService(word, status=status)
     # Said to an order, these would mean that something was made and then not found again.
-    is_known = word in {"not_found_error", "invalid_request_error"}
+    is_known = word in _NO_SUCH
     if is_object and is_known and 400 <= status < 500 and answer.method != "POST":
         return Refused(word, status=status)
     return _unknown(word, status)

@@ -129,6 +129,7 @@ ROWS: dict[str, Row] = {
         "cancelled_at": NOW,
         "cancelled_by": "shop",
     },
+    "exchanges": {"id": 1, "order_id": 1, "intent": "c0ffee", "state": "asked", "ended_at": None},
     "usage_alerts": {"order_id": 1, "lane_id": 1, "percent": 80, "next_at": NOW},
     "outbox": {
         "id": 1,
@@ -156,6 +157,7 @@ SECOND: dict[str, Row] = {
     "postings": {"id": 2, "reference": "order:1:settle"},
     "upstream_orders": {"id": 2, "reference": "G-2", "order_id": 2},
     "outbox": {"id": 2, "dedupe": "order:2:delivered"},
+    "exchanges": {"id": 2, "order_id": 2, "intent": "decade"},
     "usage_alerts": {"order_id": 2},
 }
 
@@ -164,6 +166,9 @@ BROKEN: list[tuple[str, Row]] = [
     ("ck_customers_is_blocked", {"is_blocked": 2}),
     ("ck_customers_is_reachable", {"is_reachable": -1}),
     ("ck_customers_wants_sales", {"wants_sales": 2}),
+    ("ck_exchanges_ended_at", {"ended_at": NOW}),
+    ("ck_exchanges_ended_at", {"state": "done"}),
+    ("ck_exchanges_state", {"state": "failed", "ended_at": NOW}),
     ("ck_formats_format", {"format": "xml"}),
     ("ck_formats_own_has_template", {"template": None}),
     ("ck_lanes_is_listed", {"is_listed": 2}),
@@ -212,9 +217,14 @@ BROKEN: list[tuple[str, Row]] = [
     ("ck_wallets_balance", {"balance": 1000 * MOST_MICROS + 1}),
 ]
 
+# Keeps the law of one exchange at a time out of another law's way.
+ENDED: Row = {"state": "done", "ended_at": NOW}
+
 # What a second row must not have in common with the first; every UNIQUE of the models.
 TAKEN: list[tuple[str, Row]] = [
     ("uq_customers_username", {"username": "aNN"}),
+    ("uq_exchanges_order_id_intent", {"order_id": 1, "intent": "c0ffee", **ENDED}),
+    ("uq_exchanges_under_way", {"order_id": 1}),
     ("uq_lanes_upstream_token_fingerprint", {"token_fingerprint": "f1"}),
     ("uq_orders_customer_id_intent", {"intent": "c0ffee"}),
     ("uq_orders_lane_id_upstream_order_id", {"upstream_order_id": "G-1"}),
@@ -340,7 +350,7 @@ async def test_whatever_must_be_unique_is_refused_the_second_time(database: Data
             assert told == "postings are never replaced"
         else:
             assert told.startswith("UNIQUE constraint failed: ")
-            assert all(column in told for column in shared)
+            assert all(column in told for column in shared if column not in ENDED)
 
 
 async def test_a_fingerprint_belongs_to_one_order(database: Database) -> None:

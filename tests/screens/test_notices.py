@@ -22,6 +22,7 @@ from bot.callbacks import (
 )
 from bot.domain.catalog import Offer
 from bot.domain.customers import Person
+from bot.domain.exchanges import Exchanged, ExchangeState
 from bot.domain.markup import (
     EVERYTHING,
     NamedChange,
@@ -36,10 +37,13 @@ from bot.domain.notices import (
     BackupMade,
     CustomerAsks,
     CustomerComplains,
+    ExchangeToDeliver,
+    ExchangeTold,
     MarkupMoved,
     Notice,
     OrderDecided,
     OrderDelivered,
+    OrderExchanged,
     OrderInDoubt,
     OrderInReview,
     OrderMoved,
@@ -62,7 +66,7 @@ from bot.domain.notices import (
 from bot.domain.orders import Order, OrderState
 from bot.domain.usage import AskBot, Measured, Traffic, Unknowable, Unreachable, UsageSeen
 from bot.i18n import LANGUAGES, Texts, texts
-from bot.screens import notices
+from bot.screens import exchanges, notices
 from bot.screens.base import Button, Screen, Style
 from bot.screens.welcome import welcome
 from tests.screens.owner_samples import (
@@ -95,6 +99,8 @@ def samples(words: str) -> dict[type, Notice]:
         OrderInReview(ORDER.id),
         OrderReleased(ORDER.id, usd("4.20")),
         OrderRefunded(ORDER.id, words),
+        OrderExchanged(ORDER.id),
+        ExchangeTold(ORDER.id, ExchangeState.UNCLEAR),
         UsageAlerted(ORDER.id, 90),
         UsageUnwatched(ORDER.id),
         ProxyTested(ORDER.id),
@@ -106,6 +112,7 @@ def samples(words: str) -> dict[type, Notice]:
         MarkupMoved(OLGA.id, 3),
         OrderNeedsPerson(ORDER.id),
         OrderToDeliver(ORDER.id),
+        ExchangeToDeliver(ORDER.id),
         SubscriptionRuns(words, words, NOON),
         OrderDecided(OLGA.id, ORDER.id, words),
         Sold(ORDER.id),
@@ -120,6 +127,12 @@ def samples(words: str) -> dict[type, Notice]:
 def draw(t: Texts, notice: Notice, order: Order, person: Person, words: str) -> Screen | None:
     """A notice as the courier would have it drawn; None for those that others draw."""
     match notice:
+        case OrderExchanged():
+            return None
+        case ExchangeTold(state=state):
+            return exchanges.told(t, Exchanged(order, state))
+        case ExchangeToDeliver():
+            return exchanges.to_deliver(t, order, person)
         case OrderMoved() | OrderDelivered() | UsageAlerted() | UsageUnwatched() | ProxyTested():
             return None
         case OrderInDoubt():

@@ -100,6 +100,7 @@ def statproxies(token: str = STAT_KEY) -> Bench:
             "order": lambda upstream: upstream.order("sub_1", "statproxies", "captcha"),
             "recent": lambda upstream: upstream.recent(1),
             "cancel": lambda upstream: upstream.subscriptions.cancel("sub_1", "captcha"),
+            "exchange": lambda upstream: upstream.exchange.exchange("sub_1"),
         },
     )
 
@@ -283,7 +284,7 @@ async def test_a_token_that_is_not_taken_is_our_own_trouble(
 
 @pytest.mark.parametrize(("make", "call"), CALLS, ids=CALL_NAMES)
 async def test_a_read_survives_two_lost_requests(make: Callable[[], Bench], call: str) -> None:
-    if call == "cancel":
+    if call in {"cancel", "exchange"}:
         return
     bench = make()
     bench.sandbox.faults.append(Fault(method="GET", error=httpx.ConnectError("x"), times=2))
@@ -349,6 +350,10 @@ STAT_ENDPOINTS: dict[str, tuple[str, Callable[[Any, str], Awaitable[object]]]] =
     "stat cancel": (
         "/api/v2/order/delete/*",
         lambda upstream, made: upstream.subscriptions.cancel(made, "captcha"),
+    ),
+    "stat exchange": (
+        "/api/v2/order/exchange/*",
+        lambda upstream, made: upstream.exchange.exchange(made),
     ),
 }
 KEYS = [

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from bot.domain.catalog import PlanSeed
-from bot.domain.errors import Refused, Unclear
+from bot.domain.errors import Busy, Lacking, OutOfService, Refused, Unclear
 from bot.domain.money import usd
 from bot.domain.orders import Credentials, Proxy
 from bot.upstreams.base import Progress
@@ -250,6 +250,56 @@ async def test_a_cancellation_is_confirmed_by_nothing_but_their_own_word(
         await adapter.subscriptions.cancel(SUBSCRIPTION, "captcha")
 
     assert type(failed.value) is known
+
+
+EXCHANGED = {
+    "response": "success",
+    "message": "Proxies exchanged successfully",
+    "details": {"order_id": ORDER, "previous_count": 3, "new_count": 3, "overlapping_ips": 0},
+}
+
+
+async def test_an_exchange_names_the_order_in_small_letters_once() -> None:
+    adapter, asked = upstream(EXCHANGED)
+    assert adapter.exchange
+
+    await adapter.exchange.exchange(SUBSCRIPTION)
+
+    [request] = asked
+    assert request.method == "POST"
+    assert request.url.path == f"/api/v2/order/exchange/{ORDER}"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "known"),
+    [
+        (403, {"error": "insufficient_permissions"}, Lacking),
+        (401, {"error": "insufficient_permissions"}, Lacking),
+        (403, {"error": {"type": "feature_not_enabled", "message": "…"}}, Lacking),
+        (403, {"response": "Proxy exchange is not enabled"}, Lacking),
+        (401, {"error": "invalid_api_key"}, OutOfService),
+        (404, {"error": {"type": "not_found_error", "message": "Order not found"}}, Refused),
+        (400, {"error": {"type": "invalid_request_error", "message": "…"}}, Refused),
+        (429, {"error": "too_many"}, Busy),
+        (400, {"response": "Exchange in progress"}, Unclear),
+        (500, {"error": {"type": "not_found_error", "message": "…"}}, Unclear),
+        (500, {"error": "insufficient_permissions"}, Unclear),
+        (403, {"message": "no such route"}, Unclear),
+        (200, {"message": "Proxies exchanged successfully"}, Unclear),
+        (200, {"response": "success", "details": {"order_id": "sub_another"}}, Unclear),
+    ],
+)
+async def test_an_exchange_that_did_not_succeed_says_what_is_known(
+    status: int, body: Any, known: type[Exception]
+) -> None:
+    adapter, asked = upstream(body, status=status)
+    assert adapter.exchange
+
+    with pytest.raises(known) as failed:
+        await adapter.exchange.exchange(ORDER)
+
+    assert type(failed.value) is known
+    assert len(asked) == 1
 
 
 async def test_the_pretence_bills_every_period_until_it_is_told_to_stop() -> None:

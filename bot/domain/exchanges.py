@@ -1,0 +1,49 @@
+"""Exchanges: other addresses in the place of all that an order delivered.
+
+asked -> sending -> reading -> done
+                 -> unclear -> done, unchanged
+                 -> refused, lacking
+An exchange has no idempotency key: what may have left is never sent again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.orders import Order
+
+
+class ExchangeState(StrEnum):
+    """How far an exchange has come."""
+
+    ASKED = "asked"
+    """Wanted by the customer; nothing was sent."""
+    SENDING = "sending"
+    """The request may have left."""
+    READING = "reading"
+    """It was done; the new credentials are not here yet."""
+    UNCLEAR = "unclear"
+    """Done or not done: the order is read again."""
+    DONE = "done"
+    REFUSED = "refused"
+    """Certainly not done."""
+    LACKING = "lacking"
+    """Certainly not done, as the shop's account may not exchange anything."""
+    UNCHANGED = "unchanged"
+    """The answer was lost, and the order holds what it held before."""
+
+
+UNDER_WAY = frozenset(
+    {
+        ExchangeState.ASKED, ExchangeState.SENDING, ExchangeState.READING, ExchangeState.UNCLEAR,
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """One exchange of an order, and what came of it so far."""
+
+    order: Order
+    state: ExchangeState

@@ -1,0 +1,325 @@
+"""Exchanges: every proxy of a delivered order exchanged, once per wish. No money hangs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.db.models import ExchangeRow, LaneRow, OrderRow
+from bot.db.session import Database
+from bot.domain.clock import Clock
+from bot.domain.errors import (
+    Busy,
+    DeliveredBefore,
+    Lacking,
+    NotFound,
+    NotSent,
+    OutOfService,
+    Refused,
+    TooLate,
+    Unclear,
+    UpstreamError,
+)
+from bot.domain.exchanges import UNDER_WAY, Exchanged, ExchangeState
+from bot.domain.notices import (
+    ExchangeToDeliver,
+    ExchangeTold,
+    Notice,
+    OrderExchanged,
+    Trouble,
+)
+from bot.domain.orders import Credentials, CustomerId, Delivery, LaneId, OrderId, OrderState
+from bot.services.fulfilment import whole
+from bot.services.lanes import Lane, Lanes
+from bot.services.orders import INTENT, SEND_WITHIN, Orders, proxies_in
+from bot.services.outbox import Outbox
+
+log = structlog.stdlib.get_logger(__name__)
+
+AT_ONCE = 20
+MOST_TRIES = 3
+"""Requests that certainly were not carried out, before the customer is told so."""
+PAUSE = timedelta(seconds=10)
+READS = (2, 5, 10, 20, 40, 60)
+"""Seconds between looks at an order whose new credentials are awaited; the last one repeats."""
+SURE = timedelta(minutes=15)
+"""An answer that was lost changes nothing any more after so long."""
+READ_FOR = timedelta(minutes=30)
+"""With nothing new by then, the owners are told, and every hour from then on."""
+ASK_OWNERS = timedelta(minutes=5)
+LACKING_FOR = timedelta(days=7)
+"""Support may switch the feature on any day; so often somebody finds out."""
+
+_S = ExchangeState
+_READABLE = (_S.READING, _S.UNCLEAR)
+
+
+class Exchanges:
+    """What a tap only writes down, a job sends once, and reads to its end.
+
+    An exchange has no idempotency key: one that may have left is never sent again.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, lanes: Lanes, orders: Orders, outbox: Outbox
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._lanes = lanes
+        self._orders = orders
+        self._outbox = outbox
+
+    async def under_way(self, customer: CustomerId, order: OrderId) -> Exchanged | None:
+        """The exchange of the customer's own order that has not ended; else `NotFound`."""
+        line = await self._orders.line(customer, order)
+        row = await self._under_way(order)
+        return None if row is None else Exchanged(line.order, _S(row.state))
+
+    async def ask(self, customer: CustomerId, order: OrderId, intent: str) -> Exchanged | None:
+        """Want an exchange, once per intent and one at a time, however often it is tapped.
+
+        A known intent answers with its exchange, and so does any while one is under way. None
+        where the order cannot be exchanged (any more); `NotFound` for somebody else's.
+        """
+        if not INTENT.fullmatch(intent):
+            raise NotFound
+        line = await self._orders.line(customer, order)
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            # The order is the lock: taps on it pass here one after another.
+            await tx.execute(select(OrderRow.id).where(OrderRow.id == order).with_for_update())
+            known = (
+                await tx.execute(
+                    select(ExchangeRow.state)
+                    .where(
+                        ExchangeRow.order_id == order,
+                        or_(ExchangeRow.intent == intent, ExchangeRow.ended_at.is_(None)),
+                    )
+                    .order_by((ExchangeRow.intent == intent).desc())
+                )
+            ).first()
+            if known is not None:
+                return Exchanged(line.order, _S(known.state))
+            if not line.can_exchange:
+                return None
+            await tx.execute(
+                insert(ExchangeRow).values(
+                    order_id=order, intent=intent, state=_S.ASKED, asked_at=now, next_at=now
+                )
+            )
+        return Exchanged(line.order, _S.ASKED)
+
+    async def waits_for_owner(self, order: OrderId) -> bool:
+        """Whether an owner may say what an order holds after its exchange."""
+        row = await self._under_way(order)
+        return row is not None and row.state in _READABLE
+
+    async def hand_over(self, order: OrderId, pasted: str) -> None:
+        """Deliver what an owner sees at the provider; the same lines as before: nothing was done.
+
+        Raises `BadCredentials`, `WrongCount`, `DeliveredBefore`, or `TooLate` where no exchange
+        waits for that.
+        """
+        row = await self._under_way(order)
+        if row is None or row.state not in _READABLE:
+            raise TooLate
+        delivery = proxies_in(pasted, row.quantity)
+        _, before = await self._orders.delivered(order)
+        if _same(before, delivery):
+            await self._end(row, _S.UNCHANGED)
+        else:
+            await self._replace(row, delivery, "")
+
+    async def step(self) -> None:
+        """Send what was asked for, and read what may have changed. Never two steps at once."""
+        due = or_(ExchangeRow.next_at <= self._clock.now(), ExchangeRow.state == _S.SENDING)
+        for row in await self._rows(due, AT_ONCE):
+            match _S(row.state):
+                case _S.ASKED:
+                    await self._send(row)
+                case _S.SENDING:
+                    # Nothing is in flight here: a crash or another process left it behind.
+                    await self._unclear(row, "interrupted")
+                case _:
+                    await self._read(row)
+
+    async def _send(self, row: Row[Any]) -> None:
+        lane, started, now = self._lane(row), self._clock.elapsed(), self._clock.now()
+        exchange = None if lane is None else lane.upstream.exchange
+        is_there = row.order_state == OrderState.DELIVERED and row.upstream_order_id is not None
+        if lane is None or exchange is None or not is_there:
+            await self._end(row, _S.REFUSED, "unavailable")
+            return
+        if not lane.may_exchange(now):
+            await self._end(row, _S.LACKING, "known")
+            return
+        # Committed before the first byte leaves.
+        if not await self._move(row, _S.SENDING, tries=ExchangeRow.tries + 1, sent_at=now):
+            return
+        if self._clock.elapsed() - started > SEND_WITHIN.total_seconds():
+            # Somebody else may have taken it for one that was interrupted.
+            await self._unclear(row, "too_late_to_send")
+            return
+        try:
+            await exchange.exchange(row.upstream_order_id)
+        except Lacking as lacking:
+            await self._lacking(row, lane, lacking.code)
+        except OutOfService as cause:
+            await self._lanes.out_of_service(lane, cause)
+            await self._end(row, _S.REFUSED, cause.code)
+        except (Busy, NotSent) as error:
+            if row.tries + 1 >= MOST_TRIES:
+                await self._end(row, _S.REFUSED, error.code)
+            else:
+                await self._move(row, _S.ASKED, error=error.code, next_at=now + PAUSE)
+        except Refused as refusal:
+            await self._end(row, _S.REFUSED, refusal.code)
+        except Unclear as unclear:
+            await self._unclear(row, unclear.code)
+        else:
+            await self._move(row, _S.READING)
+
+    async def _unclear(self, row: Row[Any], code: str) -> None:
+        log.warning("exchange unclear", exchange=row.id, order=row.order_id, code=code)
+        async with self._database.write() as tx:
+            if await self._set(tx, row, (_S.SENDING,), state=_S.UNCLEAR, error=code):
+                await self._tell(tx, row, _S.UNCLEAR)
+
+    async def _lacking(self, row: Row[Any], lane: Lane, code: str) -> None:
+        """Offer it nobody on this account for a while, and tell the owners why."""
+        until = self._clock.now() + LACKING_FOR
+        async with self._database.write() as tx:
+            await tx.execute(
+                update(LaneRow).where(LaneRow.id == lane.id).values(no_exchange_until=until)
+            )
+            await self._outbox.owe_owners(
+                tx, Trouble("no_exchange", code), dedupe=f"no_exchange:{lane.id}:{until:%Y%m%d}"
+            )
+        lane.no_exchange_until = until
+        await self._end(row, _S.LACKING, code)
+
+    async def _read(self, row: Row[Any]) -> None:
+        """Find out what the order holds now, and deliver it if that is something else."""
+        lane, now, order = self._lane(row), self._clock.now(), OrderId(row.order_id)
+        if lane is not None and lane.is_by_hand:
+            await self._ask_owners(row)
+            return
+        made = None
+        if lane is not None:
+            try:
+                made = await lane.upstream.order(row.upstream_order_id, row.provider, row.plan)
+            except UpstreamError as error:
+                log.warning("exchanged order cannot be read", order=order, code=error.code)
+        delivery = whole(made, row.quantity)
+        if made is not None and isinstance(delivery, Credentials):
+            _, before = await self._orders.delivered(order)
+            if not _same(before, delivery):
+                try:
+                    await self._replace(row, delivery, made.raw)
+                except DeliveredBefore as known:
+                    log.warning("exchanged for another's", order=order, holder=known.order)
+                    await self._ask_owners(row)
+                return
+            if row.state == _S.UNCLEAR and now - row.sent_at >= SURE:
+                await self._end(row, _S.UNCHANGED)
+                return
+        if now - row.sent_at >= READ_FOR:
+            await self._ask_owners(row)
+        else:
+            pause = READS[min(row.checks, len(READS) - 1)]
+            await self._look_again(row, timedelta(seconds=pause))
+
+    async def _ask_owners(self, row: Row[Any]) -> None:
+        """Only they can say what the order holds: told at once, and every hour."""
+        hours = (self._clock.now() - row.sent_at) // timedelta(hours=1)
+        async with self._database.write() as tx:
+            await self._outbox.owe_owners(
+                tx, ExchangeToDeliver(OrderId(row.order_id)), dedupe=f"exchange:{row.id}:{hours}"
+            )
+        await self._look_again(row, ASK_OWNERS)
+
+    async def _look_again(self, row: Row[Any], pause: timedelta) -> None:
+        async with self._database.write() as tx:
+            next_at = self._clock.now() + pause
+            await self._set(tx, row, _READABLE, next_at=next_at, checks=ExchangeRow.checks + 1)
+
+    async def _replace(self, row: Row[Any], delivery: Delivery, raw: str) -> None:
+        """The new credentials in the place of the old ones: sealed, found by, and owed at once."""
+        order, now = OrderId(row.order_id), self._clock.now()
+        async with self._database.write() as tx:
+            if await self._set(tx, row, _READABLE, state=_S.DONE, ended_at=now):
+                await self._orders.replace(tx, order, delivery, raw)
+                await self._outbox.owe(tx, CustomerId(row.customer_id), OrderExchanged(order))
+
+    async def _move(self, row: Row[Any], state: ExchangeState, **values: Any) -> bool:
+        source = _S.ASKED if state is _S.SENDING else _S.SENDING
+        async with self._database.write() as tx:
+            return await self._set(tx, row, (source,), state=state, **values)
+
+    async def _end(self, row: Row[Any], state: ExchangeState, code: str | None = None) -> None:
+        log.info("exchange ended", exchange=row.id, order=row.order_id, state=state, code=code)
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            if await self._set(tx, row, UNDER_WAY, state=state, ended_at=now, error=code):
+                await self._tell(tx, row, state)
+
+    async def _tell(self, tx: AsyncConnection, row: Row[Any], state: ExchangeState) -> None:
+        notice: Notice = ExchangeTold(OrderId(row.order_id), state)
+        await self._outbox.owe(tx, CustomerId(row.customer_id), notice)
+
+    async def _set(
+        self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],
+        **values: Any,
+    ) -> bool:  # fmt: skip
+        """The compare-and-set behind every step; False when somebody else was first."""
+        moved = await tx.scalar(
+            update(ExchangeRow)
+            .where(ExchangeRow.id == row.id, ExchangeRow.state.in_(sources))
+            .values(**values)
+            .returning(ExchangeRow.id)
+        )
+        return moved is not None
+
+    def _lane(self, row: Row[Any]) -> Lane | None:
+        return self._lanes.get(LaneId(row.lane_id))
+
+    async def _under_way(self, order: OrderId) -> Row[Any] | None:
+        rows = await self._rows(ExchangeRow.order_id == order, 1)
+        return rows[0] if rows else None
+
+    async def _rows(self, which: Any, most: int) -> Sequence[Row[Any]]:
+        """Exchanges that have not ended, with what their orders say."""
+        query = (
+            select(
+                ExchangeRow.__table__,
+                OrderRow.customer_id,
+                OrderRow.lane_id,
+                OrderRow.provider,
+                OrderRow.plan,
+                OrderRow.quantity,
+                OrderRow.upstream_order_id,
+                OrderRow.state.label("order_state"),
+            )
+            .join(OrderRow, OrderRow.id == ExchangeRow.order_id)
+            .where(ExchangeRow.ended_at.is_(None), which)
+            .order_by(ExchangeRow.id)
+            .limit(most)
+        )
+        async with self._database.read() as reader:
+            return (await reader.execute(query)).all()
+
+
+def _same(before: Delivery, after: Credentials) -> bool:
+    """Whether these are the same proxies, in whatever order they are told."""
+    if not isinstance(before, Credentials):
+        return False
+    old, new = (
+        {(one.host, one.port, one.username, one.password) for one in found.proxies}
+        for found in (before, after)
+    )
+    return old == new

@@ -200,25 +200,24 @@ def _cut(backend: str, until: float, job: tuple[int, int]) -> Done:
     names = sorted(races.CUTS)
     found = Done()
 
-    async def cut(url: str) -> None:
+    async def cut(url: str, name: str, turns: int) -> bool:
         clock = HandClock()
-        sandbox = sandbox_for(clock)
-        async with opened(url, sandbox, clock) as bench:
-            while found.done < count and time.monotonic() < until:
-                name = names[chance.randrange(len(names))]
-                turns = chance.randrange(0, 300)
-                try:
-                    is_cut = await races.cut_and_repeat(bench, name, turns)
-                except Exception:  # noqa: BLE001 - written down, and the next database begins
-                    said = traceback.format_exc(limit=-2).strip()
-                    found.failures.append(f"{name} cut off after {turns} on {backend}: {said}")
-                    return
-                if is_cut:
-                    found.done += 1
-                    found.seen[f"cut off: {name}"] += 1
+        async with opened(url, sandbox_for(clock), clock) as bench:
+            return await races.cut_and_repeat(bench, name, turns)
 
-    with _blank(backend) as url:
-        asyncio.run(cut(url))
+    while found.done < count and time.monotonic() < until:
+        name, turns = names[chance.randrange(len(names))], chance.randrange(0, 300)
+        try:
+            # A shop of its own: what the last one left behind would be found in the next.
+            with _blank(backend) as url:
+                is_cut = asyncio.run(cut(url, name, turns))
+        except Exception:  # noqa: BLE001 - written down, and the next one begins
+            said = traceback.format_exc(limit=-2).strip()
+            found.failures.append(f"{name} cut off after {turns} on {backend}: {said}")
+            is_cut = True
+        if is_cut:
+            found.done += 1
+            found.seen[f"cut off: {name}"] += 1
     return found
 
 

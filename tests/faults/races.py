@@ -219,7 +219,7 @@ def _ends(
 
         async def check() -> None:
             found = await bench.shop.orders.find(order)
-            assert found.state is state
+            assert found.state is state, (found.state, found.reason)
             is_back = state in {_S.RELEASED, _S.REFUNDED}
             assert await bench.balance(customer) == (held + price if is_back else held)
             if state not in {_S.DELIVERED, _S.RELEASED, _S.REFUNDED}:

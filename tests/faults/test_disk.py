@@ -29,10 +29,10 @@ from bot.services.leases import LASTS
 from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import Bench, HandClock, opened, sandbox_for, settings_for
 from tests.e2e.conftest import Street, neighbours, street, until
-from tests.stories.conftest import ShopFloor, app, customer, settings
+from tests.stories.conftest import ShopFloor, app, customer, settings, stat, stat_path
 from tests.telegram import Customer
 
-__all__ = ["app", "customer", "neighbours", "settings", "street"]
+__all__ = ["app", "customer", "neighbours", "settings", "stat", "stat_path", "street"]
 
 Usage = namedtuple("Usage", "total used free")
 

@@ -309,14 +309,17 @@ def _strays() -> Cut:
 
 def _marks_up() -> Cut:
     async def prepare(bench: Bench) -> tuple[Act, Check]:
-        preview = await bench.shop.markup.preview("abcproxy 50%", OWNER)
+        # A rule that holds already is no change, so two of them take turns.
+        now = bench.offer("abcproxy", "1").price
+        rule, price = ("60%", usd("3.36")) if now == usd("3.15") else ("50%", usd("3.15"))
+        preview = await bench.shop.markup.preview(f"abcproxy {rule}", OWNER)
         request = await bench.shop.requests.open(preview.request, OWNER)
         before = len((await bench.shop.markup.history(0)).changes)
 
         async def check() -> None:
             page = await bench.shop.markup.history(0)
             assert len(page.changes) == min(before + 1, 8)
-            assert bench.offer("abcproxy", "1").price == usd("3.15")
+            assert bench.offer("abcproxy", "1").price == price
 
         return lambda: bench.shop.markup.apply(request, OWNER), check
 

@@ -1,6 +1,5 @@
 """What is written for people and tools says the same as the code."""
 
-import html
 import inspect
 import json
 import re
@@ -40,9 +39,9 @@ from bot.i18n import texts
 from bot.screens import delivery as delivery_screens
 from bot.screens import orders as order_screens
 from bot.screens import shop as shop_screens
-from bot.screens.base import Screen
 from bot.settings import Settings
 from bot.upstreams.base import Progress, Upstream
+from tests.gallery import drawn
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -354,14 +353,6 @@ def test_the_picture_of_a_purchase_is_what_people_see() -> None:
     told = [line for line in block("a tap on Buy").splitlines() if line.startswith(("▎", " ["))]
 
     assert told == [line for screen in screens for line in drawn(screen)]
-
-
-def drawn(screen: Screen) -> Iterator[str]:
-    read = html.unescape(re.sub(r"<[^>]+>", "", screen.text))
-    for line in read.splitlines():
-        yield f"▎{line}"
-    for row in screen.rows:
-        yield " " + " ".join(f"[ {button.label.plain()} ]" for button in row)
 
 
 # The worked example

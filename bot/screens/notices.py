@@ -322,10 +322,10 @@ def order_needs_person(t: Texts, notice: OrderNeedsPerson, order: Order, person:
     """An order under review, why, and for how long by now; after a day in other words."""
     if notice.hours < 24:
         head = t("<b>Order #{id} needs you.</b>", id=order.id)
-        waits = t("It waits for {hours} h.", hours=notice.hours) if notice.hours else None
+        waits = t("It has waited for {hours} h.", hours=notice.hours) if notice.hours else None
     else:
         head = t(
-            "<b>Order #{id} waits for {hours} h, and so does a customer's money.</b>",
+            "<b>Order #{id} has waited for {hours} h, and so has a customer's money.</b>",
             id=order.id,
             hours=notice.hours,
         )

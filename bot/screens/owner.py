@@ -351,7 +351,7 @@ def markup_preview(t: Texts, preview: MarkupPreview) -> Screen:
                 else None,
             )
             if moves
-            else t("No plan on sale is concerned."),
+            else t("No plan on sale is affected."),
             t.n(
                 "{n} of these plans keeps its price: a narrower rule goes before this one.",
                 "{n} of these plans keep their prices: a narrower rule goes before this one.",
@@ -456,9 +456,9 @@ def shop(t: Texts, state: ShopState, *, wants_sales: bool, is_green: bool = Fals
     # The stop of a lane ends by itself; only that of the whole shop waits for a person.
     is_stopped = any(stop.scope == "shop" for stop in state.stops)
     telling = (
-        Button(t("Stop telling sales"), SaleNotices(on=False))
+        Button(t("Stop telling me of sales"), SaleNotices(on=False))
         if wants_sales
-        else Button(t("Tell me each sale"), SaleNotices(on=True))
+        else Button(t("Tell me of each sale"), SaleNotices(on=True))
     )
     return Screen(
         paragraphs(
@@ -777,7 +777,7 @@ def block_whom(t: Texts) -> Screen:
     """How to name the person to block or unblock."""
     return Screen(
         t(
-            "Write whom: {block} or {unblock}, with an id or a @name.",
+            "Write whom: {block} or {unblock}, with an id or an @name.",
             block=Code("/block @name"),
             unblock=Code("/unblock @name"),
         ),
@@ -889,12 +889,14 @@ def _stop(t: Texts, stop: Stop, lanes: tuple[LaneState, ...]) -> Text:
     why = _stopped_because(t, stop.reason)
     if stop.scope == "shop":
         return t(
-            "<b>Selling is stopped</b> since {since}: {reason}.", since=stop.since, reason=why
+            "<b>Selling has been stopped</b> since {since}: {reason}.",
+            since=stop.since,
+            reason=why,
         )
     number = stop.scope.removeprefix("lane:")
     upstream = next((lane.upstream for lane in lanes if str(lane.id) == number), "")
     return t(
-        "<b>{upstream} account {lane} is stopped</b> since {since}: {reason}.",
+        "<b>{upstream} account {lane} has been stopped</b> since {since}: {reason}.",
         upstream=upstream_name(upstream),
         lane=short(number, MOST_NAME),
         since=stop.since,

@@ -111,7 +111,7 @@ def _met(t: Texts, outcome: Outcome) -> Text:
         case Outcome.LOGIN_REFUSED:
             return t("The proxy did not take the username and password.")
         case Outcome.NO_CONNECTION:
-            return t("The proxy could not be reached, or not reach on.")
+            return t("The proxy could not be reached, or it could not reach any further.")
         case Outcome.TOO_SLOW:
             return t("The proxy did not answer within a few seconds.")
         case Outcome.UNREADABLE:

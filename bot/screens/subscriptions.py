@@ -29,8 +29,8 @@ def subscriptions(t: Texts, shown: tuple[Subscription, ...]) -> Screen:
         paragraphs(
             t("<b>Subscriptions</b>"),
             t(
-                "Each order is one at the provider. The bot cancels it right after the sale, so "
-                "that it is paid for once; its proxies work until the end all the same."
+                "Each order is a subscription at the provider. The bot cancels it right after the "
+                "sale, so that it is paid for once; its proxies work until its end all the same."
             ),
             lines(t("<b>Not cancelled yet</b>"), *(_running(t, one) for one in running))
             if running

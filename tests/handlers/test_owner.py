@@ -227,7 +227,7 @@ async def test_the_shop_shows_balance_and_sales_and_switches_sale_notices(scene:
     await scene.bench.top_up(CustomerId(ANN.id), "20")
     await scene.olga.send("/shop")
     assert "GateProxy account 1: " in scene.olga.text
-    await scene.olga.tap("Tell me each sale")
+    await scene.olga.tap("Tell me of each sale")
 
     await scene.ann.buy("1 GB", "NodeMaven")
 

@@ -392,9 +392,9 @@ def test_an_order_that_needs_a_person_says_why() -> None:
 @pytest.mark.parametrize(
     ("hours", "words"),
     [
-        (3, "It waits for 3 h."),
+        (3, "It has waited for 3 h."),
         (23, "Order #42 needs you."),
-        (24, "Order #42 waits for 24 h, and so does a customer's money."),
+        (24, "Order #42 has waited for 24 h, and so has a customer's money."),
     ],
 )
 def test_a_reminder_says_how_long_it_waits_and_speaks_up_after_a_day(

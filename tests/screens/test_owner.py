@@ -292,7 +292,7 @@ def test_a_rule_is_removed_by_name() -> None:
 
     assert visible(owner.markup_preview(EN, preview)).startswith(
         "Remove the rule of everything? The next wider one holds then.\n\n"
-        "No plan on sale is concerned."
+        "No plan on sale is affected."
     )
 
 
@@ -317,7 +317,7 @@ def test_the_shop_at_a_glance() -> None:
     )
     assert labels(screen) == [
         ["Inbox (0)", "Markup"],
-        ["Tell me each sale"],
+        ["Tell me of each sale"],
         ["Audit the books"],
         ["🔄 Refresh", "🏠 Home"],
     ]
@@ -339,7 +339,7 @@ def test_a_restored_shop_waits_for_a_tap() -> None:
 
     screen = owner.shop(EN, restored, wants_sales=False)
 
-    assert f"Selling is stopped since {AT}: a backup was restored." in visible(screen)
+    assert f"Selling has been stopped since {AT}: a backup was restored." in visible(screen)
     assert Resume() in payloads(screen)
 
 
@@ -350,9 +350,13 @@ def test_only_the_stop_of_the_whole_shop_is_ended_by_a_tap() -> None:
     stopped_lane = owner.shop(EN, lane, wants_sales=True)
     stopped_shop = owner.shop(EN, shop, wants_sales=True)
 
-    assert f"GateProxy account 1 is stopped since {AT}: fund the account." in visible(stopped_lane)
+    assert f"GateProxy account 1 has been stopped since {AT}: fund the account." in visible(
+        stopped_lane
+    )
     assert Resume() not in payloads(stopped_lane)
-    assert f"Selling is stopped since {AT}: the books do not balance." in visible(stopped_shop)
+    assert f"Selling has been stopped since {AT}: the books do not balance." in visible(
+        stopped_shop
+    )
     assert Resume() in payloads(stopped_shop)
 
 

@@ -91,8 +91,8 @@ async def test_each_sale_is_told_to_the_owners_who_want_it(
     app: ShopFloor, owner: Customer, other_owner: Customer, customer: Customer
 ) -> None:
     await owner.send("/shop")
-    await owner.tap("Tell me each sale")
-    assert "Stop telling sales" in owner.labels
+    await owner.tap("Tell me of each sale")
+    assert "Stop telling me of sales" in owner.labels
 
     await customer.buy("1 GB", "NodeMaven")
     assert (
@@ -102,7 +102,7 @@ async def test_each_sale_is_told_to_the_owners_who_want_it(
     assert not any("Sold:" in each.text for each in other_owner.messages)
 
     await owner.send("/shop")
-    await owner.tap("Stop telling sales")
+    await owner.tap("Stop telling me of sales")
     app.clock.turn(60)
     await customer.buy("1 GB", "ABC Proxy")
     assert sum("Sold:" in each.text for each in owner.messages) == 1
@@ -239,7 +239,7 @@ async def test_books_that_do_not_balance_freeze_the_money_and_nothing_else(
     await boris.send("/balance")
     assert "10.00" in boris.text.replace(",", ".")
     await owner.send("/shop")
-    assert "Selling is stopped since" in owner.text
+    assert "Selling has been stopped since" in owner.text
     assert "the books do not balance" in owner.text
 
     # Only a green audit ends it.
@@ -277,7 +277,7 @@ async def test_an_owner_audits_the_books_with_one_tap(
     await meddle(app.shop.database, 1)
     await owner.tap("Audit the books")
     await owner.send("/shop")
-    assert "Selling is stopped since" in owner.text
+    assert "Selling has been stopped since" in owner.text
 
     await meddle(app.shop.database, -1)
     await owner.tap("Resume")

@@ -253,7 +253,7 @@ async def test_books_that_do_not_balance_freeze_the_money_and_nothing_else(
     resume = owner.button("Resume")
     await owner.press(resume)
     await owner.press(resume)
-    assert "Selling is stopped" not in owner.text
+    assert "Selling has been stopped" not in owner.text
 
     await customer.press(buy)
     await owner.press(confirm)
@@ -281,7 +281,7 @@ async def test_an_owner_audits_the_books_with_one_tap(
 
     await meddle(app.shop.database, -1)
     await owner.tap("Resume")
-    assert "Selling is stopped" not in owner.text
+    assert "Selling has been stopped" not in owner.text
 
 
 async def meddle(database: Database, micros: int) -> None:

@@ -331,6 +331,18 @@ def test_every_path_and_every_link_leads_somewhere() -> None:
     ] == []
 
 
+def test_every_picture_is_shown_and_small() -> None:
+    shown = {
+        ROOT / link: 1_000_000 if link.endswith(".webp") else 300_000
+        for link in re.findall(r'(?:<img src="|!\[[^]]*\]\()(docs/[\w.]+)', README)
+    }
+
+    kept = {file for kind in ("png", "webp") for file in (ROOT / "docs").glob(f"*.{kind}")}
+    assert kept == set(shown)
+    for file, most in shown.items():
+        assert file.stat().st_size < most, file
+
+
 def test_the_picture_of_a_purchase_is_what_people_see() -> None:
     t, noon = texts("en"), datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     nodemaven = Provider(ProviderId(1), "gateproxy", "nodemaven", "NodeMaven", UsageByApi())

@@ -23,7 +23,6 @@ from bot.demo.page import add_page
 from bot.demo.strip import strip
 from bot.demo.telegram import Change, Telegram
 from bot.domain.errors import StartRefused
-from bot.upstreams.sandbox import TOKEN
 from bot.upstreams.sandbox_proxy import SandboxProxy
 
 HOST: Final = "127.0.0.1"
@@ -52,15 +51,16 @@ async def demo(port: int) -> int:
         token = f"{core.bot_id}:DEMO{secrets.token_hex(16)}"
         books = f"sqlite:///{folder}/bot.db"
         bot = Bot(core, Path(folder), announce=announce)
-        seller = upstream.Upstream(announce=announce)
+        seller = upstream.Upstreams(announce=announce)
         inside = Inside(
             f"sqlite+aiosqlite:///{folder}/bot.db",
             is_there=lambda: bot.was_open,
-            made=lambda: len(seller.sandbox.orders),
+            made=lambda: seller.made,
             announce=announce,
         )
         app = telegram.web(core, token=token)
-        app.router.add_route(hdrs.METH_ANY, upstream.PATH + "/{path:.*}", seller.serve)
+        for path in (upstream.PATH, upstream.STAT_PATH):
+            app.router.add_route(hdrs.METH_ANY, path + "/{path:.*}", seller.serve)
         add_page(
             app,
             people=CAST,
@@ -71,13 +71,13 @@ async def demo(port: int) -> int:
                 "inside": inside.status(),
             },
         )
-        proxy = SandboxProxy(seller.sandbox.password_of)
-        async with _served(app, port) as url, proxy.served() as seller.sandbox.proxy_port:
+        proxy = SandboxProxy(seller.password_of)
+        async with _served(app, port) as url, proxy.served() as proxy_port:
+            seller.sandbox.proxy_port = seller.stat.proxy_port = proxy_port
             settings = {
                 "BOT_TOKEN": token,
                 "ADMIN_IDS": str(OLGA.id),
-                "GATEPROXY_TOKENS": TOKEN,
-                "GATEPROXY_URL": url + upstream.PATH,
+                **seller.settings(url),
                 "TELEGRAM_API_URL": url,
                 "DATABASE_URL": books,
                 # A name that means this machine; the pretend proxy answers for it.

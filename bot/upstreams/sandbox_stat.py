@@ -83,6 +83,8 @@ class StatProxiesSandbox(Pretence):
         """Seconds by the clock before a new order is listed."""
         self.has_details = True
         self.has_exchange = True
+        self.proxy_port: int | None = None
+        """Where a pretend proxy listens on this machine: what is delivered then leads there."""
 
     @property
     def bills(self) -> list[Bill]:
@@ -95,6 +97,11 @@ class StatProxiesSandbox(Pretence):
                 made.append(Bill(order.reference, at, order.cost))
                 at += PERIOD
         return made
+
+    def password_of(self, username: str) -> str | None:
+        """The password that is delivered with a username, which is the id of its order."""
+        order = next((one for one in self.orders if one.reference == username), None)
+        return None if order is None else self._password(order)
 
     def refuse(self, status: int, code: str) -> httpx.Response:
         """A refusal: an error object for a type of theirs, else a text under `response`."""
@@ -172,17 +179,26 @@ class StatProxiesSandbox(Pretence):
         order = self._find(key, reference)
         if order is None or order.product != product:
             return self.refuse(404, "not_found_error")
-        number = self.orders.index(order)
-        password = self._letters(number, f"password {order.exchanges}", 12)
+        password = self._password(order)
         # 198.51.100.0/24 belongs to nobody: it is kept for examples.
-        first = 10 + 7 * number + 31 * order.exchanges
-        proxies = [
-            {"ip": f"198.51.100.{(first + at) % 250}", "port": 6000 + at, "password": password}
+        first = 10 + 7 * self.orders.index(order) + 31 * order.exchanges
+        places = [
+            self._place_of(f"198.51.100.{(first + at) % 250}", 6000 + at)
             for at in range(order.quantity)
         ]
+        proxies = [{"ip": ip, "port": port, "password": password} for ip, port in places]
         ids = {"order_id": order.reference, "username": order.reference}
         rows = [{**proxy, "username": order.reference} for proxy in proxies]
         return httpx.Response(200, json={"response": "success", "order": {**ids, "proxies": rows}})
+
+    def _password(self, order: StatOrder) -> str:
+        return self._letters(self.orders.index(order), f"password {order.exchanges}", 12)
+
+    def _place_of(self, address: str, port: int) -> tuple[str, int]:
+        """The delivered address, or a name that means this machine, where a proxy listens."""
+        if self.proxy_port is None:
+            return address, port
+        return f"{address.replace('.', '-')}.localhost", self.proxy_port
 
     def _delete(self, key: str, subscription: str, product: str) -> httpx.Response:
         order = next((one for one in self._of(key) if one.subscription == subscription), None)

@@ -77,6 +77,12 @@ class Phone:
         """Wait until the newest message says so."""
         expect(self.last).to_contain_text(text)
 
+    def finds(self, text: str | re.Pattern[str]) -> Locator:
+        """The one message that says so, once it is there; others may have come after it."""
+        found = self.bubbles.filter(has_text=text)
+        expect(found).to_have_count(1)
+        return found
+
     def got(self, text: str | re.Pattern[str], times: int = 1) -> None:
         """Wait until so many messages say so."""
         expect(self.bubbles.filter(has_text=text)).to_have_count(times)

@@ -19,7 +19,7 @@ from bot.demo.telegram import Telegram, UploadedFile
 T = TypeVar("T")
 NOTHING_INSIDE = {
     "bot": {"state": "open", "note": "", "code": 0, "starts": 1, "pid": 1},
-    "upstream": {"made": 0, "asked": 0, "balance": "500.00", "orders": []},
+    "upstream": {"made": 0, "asked": 0, "balance": "500.00", "renewing": 0, "orders": []},
     "inside": None,
 }
 

@@ -25,7 +25,7 @@ def test_a_customer_buys_in_one_living_message(visit: Open, demo: Demo) -> None:
         alice.sees("4.20 USD")
     alice.tap("Buy")
 
-    alice.sees("gate.nodemaven.")
+    alice.finds("gate.nodemaven.")
     screen.sees_that_all_is_well()
     expect(screen.page.locator("#orders li").first).to_contain_text("Alice: NodeMaven 1 GB")
     expect(screen.page.locator("#orders li").first.locator(".now")).to_have_text("delivered")
@@ -51,14 +51,14 @@ def test_a_password_is_hidden_until_it_is_pressed_and_copied_by_a_tap(visit: Ope
     alice.tap("DataImpulse")
     alice.tap("1 GB")
     alice.tap("Buy")
-    alice.sees("gw.dataimpulse.")
+    bought = alice.finds("gw.dataimpulse.")
 
-    hidden = alice.last.get_by_role("button", name="Hidden text: press to show")
+    hidden = bought.get_by_role("button", name="Hidden text: press to show")
     count = hidden.count()
     hidden.first.press("Enter")
     expect(hidden).to_have_count(count - 1)
 
-    alice.tap("Copy line")
+    bought.get_by_role("button", name="Copy line").click()
     expect(alice.node.get_by_text("Copied")).to_be_visible()
     copied = screen.page.evaluate("navigator.clipboard.readText()")
     assert re.fullmatch(r"gw\.dataimpulse\.localhost:\d+:\S+:[0-9a-f]{12}", copied)
@@ -78,7 +78,7 @@ def test_every_tap_sent_twice_buys_once(visit: Open, demo: Demo) -> None:
 
     alice.tap("Buy")
 
-    alice.sees("9proxy.")
+    alice.finds("9proxy.")
     assert len([url for url in taps if url.endswith("/sim/tap")]) == 2
     screen.sees_that_all_is_well()
     assert demo.made == made + 1

@@ -81,9 +81,15 @@ class Demo:
         return status
 
     @property
+    def upstream(self) -> dict[str, Any]:
+        """The upstreams' own records."""
+        record: dict[str, Any] = self.ask("/demo/status")["upstream"]
+        return record
+
+    @property
     def made(self) -> int:
-        """How many orders the upstream has made."""
-        return int(self.ask("/demo/status")["upstream"]["made"])
+        """How many orders the upstreams have made."""
+        return int(self.upstream["made"])
 
     @property
     def inside(self) -> dict[str, Any]:

@@ -89,6 +89,23 @@ def test_tapping_buy_twice_buys_once(shop: Demo) -> None:
     assert shop.made == bought + 1
 
 
+def test_stat_proxies_are_counted_beside_gateproxy_and_paid_for_once(shop: Demo) -> None:
+    bought = shop.made
+    shop.control("silent")
+
+    shop.open("Stat Proxies", "ISP for captchas")
+    shop.tap("Buy")
+
+    until(lambda: shop.texts("198-51-100-10.localhost"))
+    until(lambda: shop.upstream["renewing"] == 0 and shop.inside["counts"]["verdict"] == "equal")
+    newest = shop.upstream["orders"][0]
+    assert (newest["provider"], newest["cost"]) == ("Stat Proxies", "2.00")
+    assert shop.inside["counts"]["bound"] == shop.made == bought + 1
+    assert not shop.is_on("silent")
+    number = shop.inside["orders"][0]["id"]
+    until(lambda: shop.texts(f"The proxy of order #{number} works."))
+
+
 def test_an_order_survives_the_plug_and_is_delivered_once(shop: Demo) -> None:
     before = shop.made
     shop.control("slow")

@@ -116,9 +116,9 @@ function orderLine(order) {
   return [node, `order ${order.id}`, order.moves.length];
 }
 
-function drawUpstream({ made, asked, balance, orders }) {
+function drawUpstream({ made, asked, balance, renewing, orders }) {
   const said = document.querySelector("#upstream p");
-  said.textContent = words.record(made, asked, balance);
+  said.textContent = words.record(made, asked, balance, renewing);
   list(document.querySelector("#upstream ol"), orders, (order) => [
     make("li", { className: "row" }, make("span", { textContent: `${order.reference}: ${order.provider} ${order.plan}` }), make("b", { textContent: order.cost })),
     order.reference, "there"]);

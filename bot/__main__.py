@@ -1,4 +1,4 @@
-"""The command line: run, demo, setup, check, audit, backup, restore, rekey, orders."""
+"""The command line: run, demo, setup, check, probe, audit, backup, restore, rekey, orders."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--port", type=int, default=8765, help="of the page on 127.0.0.1")
     commands.add_parser("setup", help="ask for what is missing, try it and write .env")
     commands.add_parser("check", help="say in one list what is missing or wrong")
+    commands.add_parser("probe", help="show how the upstreams answer, without any value")
     commands.add_parser("audit", help="recompute the books; 1 when anything differs")
     backup = commands.add_parser("backup", help="copy the books, check the copy and seal it")
     backup.add_argument("folder", nargs="?", metavar="FOLDER", help="else BACKUP_DIR")
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _guarded(_setup())
         case "check":
             return _guarded(_check())
+        case "probe":
+            return _guarded(_probe())
         case "audit":
             return _guarded(_audit())
         case "backup":
@@ -119,6 +122,16 @@ async def _check() -> int:
     from bot.check import check
 
     return await check(settings)
+
+
+async def _probe() -> int:
+    from bot.settings import Settings
+
+    settings = Settings.load()
+    _configure_logs(settings)
+    from bot.probe import probe
+
+    return await probe(settings)
 
 
 async def _audit() -> int:

@@ -68,6 +68,8 @@ if TYPE_CHECKING:
 
     from bot.handlers.courier import Courier
     from bot.handlers.polling import Polling
+    from bot.upstreams.base import Upstream
+    from bot.upstreams.http import Seen
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -144,14 +146,20 @@ class Shop:
         )
 
 
-def accounts(settings: Settings) -> tuple[Account, ...]:
-    """The upstream accounts that the settings name."""
+def account_name(number: int, upstream: Upstream) -> str:
+    """Where the settings name an account, of which it is the `number`th."""
+    is_token = upstream.name == "gateproxy"
+    return f"GATEPROXY_TOKENS: token {number}" if is_token else "STATPROXIES_KEY: the key"
+
+
+def accounts(settings: Settings, *, seen: Seen | None = None) -> tuple[Account, ...]:
+    """The upstream accounts that the settings name; `seen` is told of what they answer."""
     from bot.upstreams.gateproxy import GateProxy
     from bot.upstreams.statproxies import StatProxies
 
     tokens = [token.get_secret_value() for token in settings.gateproxy_tokens]
     found = [
-        Account(GateProxy(token, base_url=settings.gateproxy_url), fingerprint(token))
+        Account(GateProxy(token, base_url=settings.gateproxy_url, seen=seen), fingerprint(token))
         for token in tokens
     ]
     if key := settings.statproxies_key.get_secret_value():
@@ -160,6 +168,7 @@ def accounts(settings: Settings) -> tuple[Account, ...]:
             plans=settings.statproxies_products,
             order_path=settings.statproxies_order_path,
             base_url=settings.statproxies_url,
+            seen=seen,
         )
         found.append(Account(upstream, fingerprint(key)))
     return tuple(found)

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from bot.app import accounts, default_markup
+from bot.app import account_name, accounts, default_markup
 from bot.db.migrate import revision
 from bot.db.session import Database
 from bot.domain.errors import StartRefused, UpstreamError
@@ -89,9 +89,8 @@ async def _database(settings: Settings, report: Report) -> None:
 async def try_upstreams(settings: Settings, report: Report) -> None:
     """Read balance, or order list, and plans of each account, with read calls alone."""
     for number, account in enumerate(accounts(settings), start=1):
-        upstream, name = account.upstream, f"GATEPROXY_TOKENS: token {number}"
-        if upstream.name == "statproxies":
-            name = "STATPROXIES_KEY: the key"
+        upstream = account.upstream
+        name = account_name(number, upstream)
         try:
             if upstream.balance is not None:
                 told = f"balance {await upstream.balance.read()}"

@@ -36,7 +36,7 @@ from bot.upstreams.base import (
     SubscriptionCanceller,
     UsageReader,
 )
-from bot.upstreams.http import Answer, Code, Http
+from bot.upstreams.http import Answer, Code, Http, Seen
 from bot.upstreams.shapes import fields_of, is_plain, nested_in, proxies_of, rows_of, text_of
 
 BASE_URL = "https://api.gateproxy.store"
@@ -93,6 +93,7 @@ class GateProxy:
         token: str,
         *,
         base_url: str = BASE_URL,
+        seen: Seen | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         read_seconds: float = 10.0,
         order_seconds: float = 75.0,
@@ -101,6 +102,7 @@ class GateProxy:
             base_url,
             token,
             refusal=_refusal,
+            seen=seen,
             transport=transport,
             read_seconds=read_seconds,
             order_seconds=order_seconds,

@@ -80,6 +80,9 @@ class Answer:
     """The upstream's clock, as its `Date` header says it."""
 
 
+Seen = Callable[[str, Answer], None]
+"""Is told of each answer that is JSON, with the path that was asked, before it is judged."""
+
 Refusal = Callable[[Answer], UpstreamError | None]
 """An upstream's own words for "no": None where the answer is one to read."""
 
@@ -99,6 +102,7 @@ class Http:
         token: str | None,
         *,
         refusal: Refusal,
+        seen: Seen | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         read_seconds: float = 10.0,
         order_seconds: float = 75.0,
@@ -108,6 +112,7 @@ class Http:
             raise ValueError(problem)
         self._base_url = base_url.rstrip("/")
         self._refusal = refusal
+        self._seen = seen
         self._read_seconds = read_seconds
         self._order_seconds = order_seconds
         tls = None if transport else httpx.create_ssl_context(verify=True, trust_env=False)
@@ -209,7 +214,10 @@ class Http:
         except _Unreadable as flaw:
             raise Unclear(flaw.code, status=status) from None
         pause = _pause(headers.get("Retry-After"))
-        return Answer(method, status, data, text, pause, headers.get("Date"))
+        answer = Answer(method, status, data, text, pause, headers.get("Date"))
+        if self._seen is not None:
+            self._seen(path, answer)
+        return answer
 
     async def _raw(
         self,

@@ -23,7 +23,7 @@ from bot.upstreams.base import (
     SubscriptionCanceller,
     UsageReader,
 )
-from bot.upstreams.http import Answer, Code, Http
+from bot.upstreams.http import Answer, Code, Http, Seen
 from bot.upstreams.shapes import fields_of, is_plain, nested_in, proxies_of, rows_of
 
 BASE_URL = "https://dashboard.statproxies.com/api/v2"
@@ -64,6 +64,7 @@ class StatProxies:
         plans: Sequence[PlanSeed],
         order_path: str = "",
         base_url: str = BASE_URL,
+        seen: Seen | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         read_seconds: float = 10.0,
         order_seconds: float = 75.0,
@@ -72,6 +73,7 @@ class StatProxies:
             base_url,
             key,
             refusal=_refusal,
+            seen=seen,
             transport=transport,
             read_seconds=read_seconds,
             order_seconds=order_seconds,

@@ -117,7 +117,7 @@ def test_an_unknown_command_is_refused_with_those_that_exist(tmp_path: Path) -> 
     assert all(name in ended.errors for name in ("run", "demo", "check", "audit", "orders"))
 
 
-@pytest.mark.parametrize("name", ["check", "audit", "orders"])
+@pytest.mark.parametrize("name", ["check", "probe", "audit", "orders"])
 def test_commands_that_need_no_telegram_do_not_wait_for_its_library(sold: Path, name: str) -> None:
     code = (
         "import sys; from bot.__main__ import main; main(sys.argv[1:]); "
@@ -322,6 +322,46 @@ async def test_check_finds_out_who_the_owner_is(street: Street) -> None:
     )
     # It only looked: the bot will hear of it as well.
     assert street.core.waiting
+
+
+# Probe
+
+
+async def test_probe_reads_each_account_and_writes_nothing(
+    neighbours: Neighbours, tmp_path: Path
+) -> None:
+    await neighbours.gateproxy.open()
+
+    ended = await beside(
+        tmp_path, "probe", neighbours, STATPROXIES_KEY=CANARY, STATPROXIES_URL=NOWHERE
+    )
+
+    assert ended.code == 1
+    token, key = ended.out.split("STATPROXIES_KEY: the key")
+    assert token.startswith("GATEPROXY_TOKENS: token 1\n")
+    assert "yes      order list, 0 on page 1" in token
+    assert "the bot cannot use that: no_connection" in key
+    assert "no       order list: nothing is sold from this account" in key
+    assert {each.method for each in neighbours.sandbox.requests} == {"GET"}
+    assert os.listdir(tmp_path) == []
+
+
+async def test_probe_ends_well_where_every_list_can_be_read(
+    neighbours: Neighbours, tmp_path: Path
+) -> None:
+    await neighbours.gateproxy.open()
+
+    ended = await beside(tmp_path, "probe", neighbours)
+
+    assert ended.code == 0
+    assert ended.out.endswith("probe: every order list can be read\n")
+
+
+def test_probe_without_an_account_says_so(tmp_path: Path) -> None:
+    ended = command(tmp_path, "probe")
+
+    assert ended.code == 1
+    assert ended.out == "nothing to probe: GATEPROXY_TOKENS and STATPROXIES_KEY are empty\n"
 
 
 async def beside(folder: Path, name: str, neighbours: Neighbours, **settings: str) -> Ended:

@@ -220,10 +220,10 @@ MUTANTS: Final = (
     Mutant(
         "credentials after the message",
         _ORDERS,
-        "await self._store(tx, order, delivery, raw)",
+        "await self._store(tx, order, delivery, raw)\n        await self._fingerprints.keep(",
         "await self._outbox.owe(tx, CustomerId(moved.customer_id), OrderDelivered(order))"
         + _AGAIN
-        + "; await self._store(tx, order, delivery, raw)",
+        + "; await self._store(tx, order, delivery, raw)\n        await self._fingerprints.keep(",
         _GUARDS + "test_a_delivery_whose_credentials_cannot_be_kept_is_not_told",
     ),
     Mutant(

@@ -297,13 +297,13 @@ async def test_a_key_that_is_refused_stops_the_lane_until_it_is_taken_again(
     assert await app.state(customer) is OrderState.RELEASED
     await app.pass_time(130)
     await owner.send("/shop")
-    assert "StatProxies account 2 is stopped" in owner.text
+    assert "StatProxies account 2 has been stopped" in owner.text
 
     stat.keys.add(key)
     await app.pass_time(130)
     await owner.send("/shop")
 
-    assert "is stopped" not in owner.text
+    assert "has been stopped" not in owner.text
 
 
 # Delivery by hand

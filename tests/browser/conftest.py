@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from tests.conftest import IS_CI
 from tests.demo.running import ALICE, Demo, until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
     from tests.browser.person import Screen
 
@@ -35,6 +35,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
+
+
+SHOWN: pytest.StashKey[list[Page]] = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure tells what was on every page."""
+    report = yield
+    if report.failed:
+        for page in item.stash.get(SHOWN, []):
+            report.sections.append((page.url, page.locator("body").inner_text()))
+    return report
 
 
 @pytest.fixture(scope="package")
@@ -65,9 +80,10 @@ def running(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture
 def demo(running: Demo) -> Demo:
-    """The demo with nothing going wrong any more."""
+    """The demo with nothing going wrong any more, and nothing on its way into a chat."""
     running.control("calm")
     until(lambda: running.bot["state"] == "open", 120)
+    until(lambda: running.has_told_all, 120)
     return running
 
 
@@ -79,6 +95,7 @@ def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Open]:
     served: list[str] = []
     asked: list[str] = []
     problems: list[str] = []
+    shown = request.node.stash.setdefault(SHOWN, [])
 
     def heard(said: ConsoleMessage) -> None:
         if said.type == "error":
@@ -103,6 +120,7 @@ def visit(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Open]:
             )
             closing.callback(context.close)
             page = context.new_page()
+            shown.append(page)
             page.set_default_timeout(60_000)
             page.on("request", lambda made: asked.append(made.url))
             page.on("pageerror", lambda error: problems.append(str(error)))

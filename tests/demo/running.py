@@ -27,6 +27,8 @@ INHERITED = {
     "markup": "900%",
 }
 
+PROVED = re.compile(r"(?:The (?:proxy|test) of order #|Прокси из заказа №|Проверка заказа №)(\d+)")
+
 T = TypeVar("T")
 
 
@@ -114,6 +116,14 @@ class Demo:
 
     def texts(self, words: str, person: int = ALICE) -> list[str]:
         return [each["text"] for each in self.chat(person) if words in each["text"]]
+
+    @property
+    def has_told_all(self) -> bool:
+        """Whether nothing comes any more by itself: the test of a proxy is told last."""
+        orders = self.inside["orders"]
+        delivered = {order["id"] for order in orders if order["state"] == "delivered"}
+        texts = " ".join(each["text"] for person in (ALICE, BORIS) for each in self.chat(person))
+        return delivered <= {int(number) for number in PROVED.findall(texts)}
 
     def send(self, text: str, person: int = ALICE) -> None:
         """Write something, and wait for the answer."""

@@ -16,7 +16,7 @@ from bot.domain.money import usd
 from bot.domain.notices import BackupMade, Notice, OwnerReplied, Trouble, WalletChanged
 from bot.domain.orders import CustomerId
 from bot.handlers import routes
-from bot.handlers.courier import LONGEST_PAUSE, MOST_FAILURES, Courier
+from bot.handlers.courier import LONGEST_PAUSE, MOST_FAILURES, PATIENCE, Courier
 from bot.handlers.polling import Polling
 from bot.handlers.render import Renderer
 from bot.screens import notices
@@ -86,7 +86,7 @@ async def post(database_url: str) -> AsyncIterator[Post]:
         courier = Courier(
             shop.outbox, renderer, tasks, clock, bot=bot, orders=shop.orders, formats=shop.formats,
             customers=shop.customers, catalog=shop.catalog, markup=shop.markup,
-            usages=shop.usages, desk=shop.desk, proofs=shop.proofs, patience=0.2,
+            usages=shop.usages, desk=shop.desk, proofs=shop.proofs, patience=PATIENCE,
         )  # fmt: skip
         settle = settling(polling)
         people = [Customer(core, settle, person) for person in (ALICE, BOB, OLGA)]
@@ -193,7 +193,7 @@ async def test_a_tap_that_is_being_handled_is_drawn_before_the_news(post: Post) 
     assert post.heard(ALICE) == []
 
     turn.leave()
-    await asyncio.sleep(0.05)
+    await asyncio.wait(post.courier._busy.values())
     assert post.heard(ALICE) == ["news"]
 
 
@@ -221,7 +221,7 @@ async def test_a_slow_chat_keeps_nobody_waiting(post: Post) -> None:
     assert post.heard(BOB) == ["one", "two"]
 
     turn.leave()
-    await asyncio.sleep(0.05)
+    await asyncio.wait(post.courier._busy.values())
     assert post.heard(ALICE) == ["late"]
 
 

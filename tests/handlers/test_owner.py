@@ -20,7 +20,11 @@ from bot.handlers.polling import Polling
 from bot.handlers.render import Renderer
 from bot.upstreams.sandbox import Fault
 from tests.bench import OTHER_OWNER, OWNER, Bench, HandClock, opened, sandbox_for
+from tests.conftest import ON_SQLITE
 from tests.telegram import Customer, bot_of, settling, task_group
+
+# What is told here comes out of every database alike.
+pytestmark = ON_SQLITE
 
 OLGA = Person(OWNER, "Olga", "olga_owner")
 OTTO = Person(OTHER_OWNER, "Otto", "otto_owner")

@@ -11,6 +11,9 @@ from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor
 from tests.telegram import Customer
 
+# What is told here comes out of every database alike.
+pytestmark = ON_SQLITE
+
 NO_PRICES = Fault(method="GET", path="/p*", times=10**6, error=httpx.ReadTimeout("silence"))
 
 
@@ -19,7 +22,6 @@ def _fresh_fault() -> None:
     NO_PRICES.times = 10**6
 
 
-@ON_SQLITE
 async def test_the_first_screen_greets_and_shows_the_balance(customer: Customer) -> None:
     await customer.send("/start")
 
@@ -30,7 +32,6 @@ async def test_the_first_screen_greets_and_shows_the_balance(customer: Customer)
     ]  # fmt: skip
 
 
-@ON_SQLITE
 async def test_start_answers_from_any_screen_and_ends_an_open_question(
     customer: Customer, owner: Customer
 ) -> None:
@@ -49,7 +50,6 @@ async def test_start_answers_from_any_screen_and_ends_an_open_question(
     assert len(owner.messages) == heard
 
 
-@ON_SQLITE
 async def test_every_level_leads_back_up_and_home(customer: Customer) -> None:
     await customer.open("1 GB", "NodeMaven")
 
@@ -64,7 +64,6 @@ async def test_every_level_leads_back_up_and_home(customer: Customer) -> None:
     assert "Hello, Alice!" in customer.text
 
 
-@ON_SQLITE
 async def test_many_taps_live_in_one_message(customer: Customer) -> None:
     await customer.send("/start")
     before = len(customer.messages)
@@ -79,7 +78,6 @@ async def test_many_taps_live_in_one_message(customer: Customer) -> None:
     assert "Hello, Alice!" in customer.text
 
 
-@ON_SQLITE
 async def test_providers_say_where_usage_can_be_seen(customer: Customer) -> None:
     await customer.send("/browse")
 
@@ -89,7 +87,6 @@ async def test_providers_say_where_usage_can_be_seen(customer: Customer) -> None
     assert "No usage check: 9Proxy CD Key" in customer.text
 
 
-@ON_SQLITE
 async def test_plans_stand_by_size_with_prices_of_the_markup(customer: Customer) -> None:
     await customer.send("/browse")
     await customer.tap("NodeMaven")
@@ -100,7 +97,6 @@ async def test_plans_stand_by_size_with_prices_of_the_markup(customer: Customer)
     ]  # fmt: skip
 
 
-@ON_SQLITE
 async def test_a_long_shelf_is_turned_page_by_page(
     app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -115,7 +111,6 @@ async def test_a_long_shelf_is_turned_page_by_page(
     assert any("219 GB" in label for label in customer.labels)
 
 
-@ON_SQLITE
 async def test_a_plan_says_what_it_gives_costs_and_leaves(customer: Customer) -> None:
     await customer.open("1 GB", "NodeMaven")
 
@@ -143,7 +138,6 @@ async def test_links_open_a_provider_a_plan_and_an_order(
     assert "Order #1 is delivered." in customer.text
 
 
-@ON_SQLITE
 async def test_a_link_that_means_nothing_leads_home(customer: Customer) -> None:
     for link in ("p_0", "p_-1", "p_1x", "l_", "o_1 o_2", "o_٣", "x_1", "p_1;drop", "%00", "{0}",
                  "a" * 1000, "l_9" * 300, "p_99999999999999999999", ""):  # fmt: skip
@@ -153,7 +147,6 @@ async def test_a_link_that_means_nothing_leads_home(customer: Customer) -> None:
         assert "Hello, Alice!" in customer.text
 
 
-@ON_SQLITE
 async def test_a_link_to_what_does_not_exist_says_so(customer: Customer) -> None:
     for link, answer in (
         ("p_999999999999999", "This cannot be bought right now. Nothing was charged."),
@@ -311,7 +304,6 @@ async def test_a_deleted_message_is_replaced_by_a_new_one(
     assert "Password:" in customer.messages[-1].text
 
 
-@ON_SQLITE
 async def test_words_that_answer_nothing_are_answered_kindly(customer: Customer) -> None:
     for words in ("hello", "10", "/nonsense", "<b>bold", "'; drop table orders--", "{0} %s",
                   "\u202eevil", "a" * 4096, "👍" * 50, "/start@someone_else"):  # fmt: skip

@@ -10,8 +10,12 @@ import pytest
 from bot.demo.telegram import Message, UploadedFile
 from bot.domain.orders import Credentials, OrderState
 from bot.upstreams.sandbox import Fault, GateProxySandbox
+from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, copied, labels
 from tests.telegram import Customer
+
+# What is told here comes out of every database alike.
+pytestmark = ON_SQLITE
 
 LINE = "gate.nodemaven.com:8080:nodemaven_3755b2-country-us:fc94b52dec05"
 URL = "http://nodemaven_3755b2-country-us:fc94b52dec05@gate.nodemaven.com:8080"

@@ -15,8 +15,12 @@ import pytest
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
 from bot.upstreams.sandbox import Fault, GateProxySandbox
+from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor
 from tests.telegram import Customer
+
+# What is told here comes out of every database alike.
+pytestmark = ON_SQLITE
 
 FOR_EVER = 10**6
 SHORT, LONG = 75, 16 * 60

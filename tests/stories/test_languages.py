@@ -14,6 +14,9 @@ from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, labels
 from tests.telegram import Customer
 
+# What is told here comes out of every database alike.
+pytestmark = ON_SQLITE
+
 ENGLISH = re.compile(
     r"(?<!/)\b(?:the|your|you|is|held|order|balance|provider|delivered|price)\b", re.IGNORECASE
 )
@@ -88,7 +91,6 @@ async def test_each_side_reads_its_own_language(
     assert not ENGLISH.search(boris.messages[-1].text)
 
 
-@ON_SQLITE
 async def test_a_picked_language_stays(customer: Customer) -> None:
     await customer.send("/language")
     assert "✅ English" in customer.labels
@@ -104,7 +106,6 @@ async def test_a_picked_language_stays(customer: Customer) -> None:
     assert "Hello, Alice!" in customer.text
 
 
-@ON_SQLITE
 async def test_an_unknown_language_of_the_app_means_english(app: ShopFloor) -> None:
     for number, code in enumerate(("de", "pt-BR", "", None, "xx-junk")):
         guest = await app.person(Person(6000 + number, "Guest", None, code))
@@ -114,7 +115,6 @@ async def test_an_unknown_language_of_the_app_means_english(app: ShopFloor) -> N
     assert "Hello" not in cyrillic.text
 
 
-@ON_SQLITE
 async def test_a_group_gets_one_polite_line_and_no_shop(
     app: ShopFloor, customer: Customer
 ) -> None:

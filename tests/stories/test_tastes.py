@@ -6,9 +6,13 @@ import re
 
 import pytest
 
+from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, copied, labels
 from tests.stories.test_delivery import sent
 from tests.telegram import Customer
+
+# What is told here comes out of every database alike.
+pytestmark = ON_SQLITE
 
 
 async def test_a_customer_moves_to_another_country_and_holds_an_exit(

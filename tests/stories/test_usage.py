@@ -11,6 +11,9 @@ from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, labels, links
 from tests.telegram import Customer
 
+# What is told here comes out of every database alike.
+pytestmark = ON_SQLITE
+
 CHECKER = "https://t.me/proxysellergpbot"
 HALF_A_DAY = 12 * 3600
 ASKED = "/proxies/*"
@@ -164,7 +167,6 @@ async def test_an_unknown_username_is_asked_about_calmly(
     assert sandbox.count("GET", ASKED) == 1
 
 
-@ON_SQLITE
 async def test_a_username_that_cannot_be_one_may_be_typed_again(
     app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -181,7 +183,6 @@ async def test_a_username_that_cannot_be_one_may_be_typed_again(
     assert "No traffic is known for this." in customer.text
 
 
-@ON_SQLITE
 @pytest.mark.parametrize("username", ["../../etc/passwd", "a/b", "%2e%2e", ".", "..", "a?b=c#d"])
 async def test_a_username_never_becomes_a_path(
     app: ShopFloor, customer: Customer, sandbox: GateProxySandbox, username: str
@@ -199,7 +200,6 @@ async def test_a_username_never_becomes_a_path(
         assert request.path.count("/") == 4
 
 
-@ON_SQLITE
 async def test_usage_without_orders_offers_the_username(customer: Customer) -> None:
     await customer.send("/usage")
 

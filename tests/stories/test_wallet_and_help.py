@@ -13,6 +13,9 @@ from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, links
 from tests.telegram import Customer
 
+# What is told here comes out of every database alike.
+pytestmark = ON_SQLITE
+
 HOSTILE = (
     "<b>", "</code>", '<a href="tg://user?id=1">x</a>', "<tg-spoiler>", "&lt;", "&#0;",
     "<script>", "*_[]()~>#+-=|{}.!", "{0}", "%s", "${x}", "```", "{{7*7}}", "=cmd()",
@@ -22,7 +25,6 @@ HOSTILE = (
 )  # fmt: skip
 
 
-@ON_SQLITE
 async def test_an_untouched_wallet_says_so(app: ShopFloor) -> None:
     from tests.telegram import ALICE
 
@@ -81,7 +83,6 @@ async def test_a_long_statement_is_read_page_by_page(app: ShopFloor, customer: C
     assert "+10.00 USD topped up" in customer.text
 
 
-@ON_SQLITE
 @pytest.mark.parametrize("settings", [{"support": "@shop_help"}], ids=["support"])
 async def test_a_named_contact_is_a_link_everywhere(customer: Customer) -> None:
     chat = {"💬 Write to the owner": "https://t.me/shop_help"}
@@ -157,7 +158,6 @@ async def test_cancel_leaves_a_question_unanswered(
     assert len(owner.messages) == heard
 
 
-@ON_SQLITE
 async def test_words_that_are_empty_or_too_long_may_be_typed_again(
     customer: Customer, owner: Customer
 ) -> None:
@@ -189,7 +189,6 @@ async def test_hostile_words_arrive_as_they_were_typed(
     assert not any("\u202e" in one.text for one in owner.messages)
 
 
-@ON_SQLITE
 async def test_hostile_names_are_shown_as_text(app: ShopFloor, owner: Customer) -> None:
     from bot.demo.telegram import Person
 
@@ -203,7 +202,6 @@ async def test_hostile_names_are_shown_as_text(app: ShopFloor, owner: Customer) 
         assert "\u202e" not in owner.messages[-1].text
 
 
-@ON_SQLITE
 async def test_nonsense_is_answered_on_every_screen(app: ShopFloor, customer: Customer) -> None:
     for command in ("/start", "/browse", "/orders", "/balance", "/help", "/language", "/usage"):
         await customer.send(command)

@@ -10,7 +10,6 @@ from bot.screens.base import Button, Screen, bought, short, ways_out
 
 MOST_PROTOCOL = 20
 _NEVER = frozenset({Outcome.NOT_PUBLIC, Outcome.UNTESTABLE})
-"""Another test would end the same way."""
 
 
 def testing(t: Texts, order: Order) -> Screen:
@@ -27,13 +26,13 @@ def tested(t: Texts, shown: OrderProof) -> Screen:
             "It can be tested again in {n} seconds.",
             n=shown.again_in,
         )
-        if shown.again_in
+        if shown.again_in and not _ends_alike(shown.proof)
         else None
     )
     return Screen(
         paragraphs(_proof(t, order, shown.proof), wait),
         (
-            (Button(t("🧪 Test again"), Prove(order=order.id)),),
+            *(() if _ends_alike(shown.proof) else ((_again(t, order),),)),
             (Button(t("🆘 Something is wrong"), Complain(order=order.id)),),
             ways_out(t, ShowOrder(order=order.id)),
         ),
@@ -46,7 +45,7 @@ def receipt(t: Texts, order: Order, proof: Proof) -> Screen:
         _proof(t, order, proof),
         (
             (
-                Button(t("🧪 Test again"), Prove(order=order.id)),
+                *(() if _ends_alike(proof) else (_again(t, order),)),
                 Button(t("📊 Check usage"), CheckUsage(order=order.id)),
             ),
             (Button(t("🧾 My orders"), MyOrders(before=0)), Button(t("🏠 Home"), Home())),
@@ -55,12 +54,21 @@ def receipt(t: Texts, order: Order, proof: Proof) -> Screen:
     )
 
 
+def _ends_alike(proof: Proof) -> bool:
+    """Whether another test would end the same way."""
+    return proof.probed.outcome in _NEVER
+
+
+def _again(t: Texts, order: Order) -> Button:
+    return Button(t("🧪 Test again"), Prove(order=order.id))
+
+
 def _proof(t: Texts, order: Order, proof: Proof) -> Joined:
     probed = proof.probed
     works = probed.outcome is Outcome.WORKS
     if works:
         head = t("<b>The proxy of order #{order} works.</b>", order=order.id)
-    elif probed.outcome in _NEVER:
+    elif _ends_alike(proof):
         head = t("<b>The proxy of order #{order} is not tested.</b>", order=order.id)
     else:
         head = t("<b>The test of order #{order} did not succeed.</b>", order=order.id)
@@ -70,7 +78,9 @@ def _proof(t: Texts, order: Order, proof: Proof) -> Joined:
     return paragraphs(
         lines(head, bought(t, order), first),
         _shown(t, proof) if works else _why(t, probed.outcome),
-        lines(
+        None
+        if _ends_alike(proof)
+        else lines(
             t("Tested: {at}", at=proof.at),
             t("Each test spends a little of your traffic."),
         ),

@@ -25,9 +25,7 @@ def welcome(t: Texts, state: ShopState, everything: RuleLine) -> Screen:
                 _works(
                     t, t("Markup: {rule}, until you set another one", rule=str(everything.rule))
                 ),
-                _works(t, t("Books: they balance"))
-                if state.audited_at and not any(one.scope == "shop" for one in state.stops)
-                else _waits(t, t("Books: selling is stopped, see /shop")),
+                _books(t, state),
                 _works(t, t("Backup: made"))
                 if state.backed_up_at
                 else _waits(t, t("Backup: none yet; README tells where they go")),
@@ -74,6 +72,14 @@ def _price_list(t: Texts, state: ShopState) -> Text:
     if not state.plans:
         return _waits(t, t("Price list: not read yet."))
     return _works(t, t.n("Price list: {n} plan", "Price list: {n} plans", n=state.plans))
+
+
+def _books(t: Texts, state: ShopState) -> Text:
+    if any(one.scope == "shop" for one in state.stops):
+        return _waits(t, t("Books: selling is stopped, see /shop"))
+    if state.audited_at is None:
+        return _waits(t, t("Books: not audited yet"))
+    return _works(t, t("Books: they balance"))
 
 
 def _works(t: Texts, line: Text) -> Text:

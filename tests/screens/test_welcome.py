@@ -44,3 +44,10 @@ def test_what_does_not_work_yet_is_named() -> None:
     assert "⚠️ GateProxy account 2: no token in the settings" in said
     assert "⚠️ Price list: not read yet." in said
     assert "⚠️ Books: selling is stopped, see /shop" in said
+
+
+def test_books_that_were_not_audited_yet_stop_nothing() -> None:
+    said = visible(welcome(EN, replace(STATE, audited_at=None), RULE))
+
+    assert "⚠️ Books: not audited yet" in said
+    assert "stopped" not in said

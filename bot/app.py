@@ -31,17 +31,21 @@ from bot.services.alerts import Alerts
 from bot.services.audit import Audit
 from bot.services.backups import Backups
 from bot.services.cancellations import Cancellations
+from bot.services.cases import Cases
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
+from bot.services.delivery import Deliveries
 from bot.services.exchanges import Exchanges
 from bot.services.formats import Formats
 from bot.services.fulfilment import LOOK, Abandoned, LaneWorker
 from bot.services.lanes import Account, Lane, Lanes, fingerprint
 from bot.services.leases import LASTS, RENEW, Lease, LeaseLost
 from bot.services.markup import Markup
+from bot.services.moves import Moves
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox
 from bot.services.overdue import Overdue
+from bot.services.placing import Placing
 from bot.services.proofs import Proofs, Tester
 from bot.services.requests import Requests
 from bot.services.restores import (
@@ -103,6 +107,8 @@ class Shop:
     wallets: Wallets
     requests: Requests
     orders: Orders
+    placing: Placing
+    cases: Cases
     formats: Formats
     usages: Usages
     alerts: Alerts
@@ -125,8 +131,8 @@ class Shop:
         """What handlers may ask for, by name."""
         names = (
             "customers", "catalog", "markup", "wallets", "requests",
-            "orders", "formats", "usages", "alerts", "proofs", "search", "support", "desk",
-            "cancellations", "exchanges",
+            "orders", "cases", "formats", "usages", "alerts", "proofs", "search", "support",
+            "desk", "cancellations", "exchanges",
         )  # fmt: skip
         named = {name: getattr(self, name) for name in names}
         return named | {"clock": self.clock, "shop_info": info}
@@ -138,7 +144,7 @@ class Shop:
             database=self.database,
             clock=self.clock,
             catalog=self.catalog,
-            orders=self.orders,
+            placing=self.placing,
             wallets=self.wallets,
             lanes=self.lanes,
             stops=self.stops,
@@ -211,26 +217,30 @@ async def build(
         )
         lanes = Lanes(database, clock, outbox, stops, catalog, upstream_accounts)
         wallets = Wallets(database, clock, outbox, requests, stops)
+        deliveries = Deliveries(clock, vault)
+        moves = Moves(clock, lanes, wallets, outbox, deliveries)
         orders = Orders(
-            database, clock, vault, catalog, wallets, outbox, requests, stops, lanes,
+            database, clock, catalog, wallets, outbox, stops, lanes, moves, deliveries,
             tests_deliveries=bool(settings.proxy_test_url),
         )  # fmt: skip
+        placing = Placing(database, clock, lanes, outbox, moves)
+        cases = Cases(database, clock, wallets, outbox, requests, lanes, moves, deliveries)
         audit = Audit(database, clock, outbox, stops, vault)
         lease = Lease(database, clock)
         backups = Backups(
             database, clock, outbox, stops, ring, backup_folder(settings, database),
             to_owners=settings.backup_to_owners,
         )  # fmt: skip
-        abandoned = Abandoned(database, clock, lanes, orders, outbox)
+        abandoned = Abandoned(database, clock, lanes, placing, outbox)
         alerts = Alerts(database, clock, catalog, outbox)
         usages = Usages(database, clock, catalog, lanes, alerts)
         proofs = Proofs(database, clock, vault, orders, outbox, tester(settings, clock))
         search = Search(database, vault, catalog, customers, orders)
         cancellations = Cancellations(database, clock, lanes, outbox)
-        exchanges = Exchanges(database, clock, lanes, orders, outbox)
+        exchanges = Exchanges(database, clock, lanes, orders, deliveries, outbox)
         jobs = Jobs(
             clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
-            orders=orders, abandoned=abandoned, cancellations=cancellations,
+            placing=placing, abandoned=abandoned, cancellations=cancellations,
             exchanges=exchanges, audit=audit, outbox=outbox,
             overdue=Overdue(database, clock, lanes, outbox),
             watch=Watch(database, clock, lanes, usages, outbox), search=search,
@@ -248,6 +258,8 @@ async def build(
             wallets=wallets,
             requests=requests,
             orders=orders,
+            placing=placing,
+            cases=cases,
             formats=Formats(database),
             usages=usages,
             alerts=alerts,
@@ -257,7 +269,7 @@ async def build(
             desk=ShopDesk(database, clock, catalog, lanes, stops, audit, backups, cancellations),
             audit=audit,
             backups=backups,
-            restores=Restores(database, audit, outbox, stops, orders),
+            restores=Restores(database, audit, outbox, stops, placing),
             stops=stops,
             lanes=lanes,
             lease=lease,

@@ -23,9 +23,9 @@ from bot.services.exchanges import Exchanges
 from bot.services.fulfilment import Abandoned
 from bot.services.lanes import Lanes
 from bot.services.leases import LASTS, Lease
-from bot.services.orders import Orders
 from bot.services.outbox import Outbox
 from bot.services.overdue import Overdue
+from bot.services.placing import Placing
 from bot.services.proofs import Proofs
 from bot.services.search import Search
 from bot.services.watch import WATCH_SECONDS, Watch
@@ -63,7 +63,7 @@ class Jobs:
         backups: Backups,
         catalog: Catalog,
         lanes: Lanes,
-        orders: Orders,
+        placing: Placing,
         abandoned: Abandoned,
         cancellations: Cancellations,
         overdue: Overdue,
@@ -81,7 +81,7 @@ class Jobs:
         self._backups = backups
         self._catalog = catalog
         self._lanes = lanes
-        self._orders = orders
+        self._placing = placing
         self._abandoned = abandoned
         self._cancellations = cancellations
         self.overdue = overdue
@@ -103,7 +103,7 @@ class Jobs:
             Job("catalogue", 10, self.keep_catalog),
             Job("balances", 60, self.read_balances),
             Job("paused upstreams", 5, self.look_at_stops),
-            Job("slow orders", 2, self._orders.tell_slow),
+            Job("slow orders", 2, self._placing.tell_slow),
             Job("orders over their limit", 60, self.overdue.look),
             Job("orders without a lane", 30, self._abandoned.step),
             Job("usage alerts", WATCH_SECONDS, self.watch.step),

@@ -144,10 +144,10 @@ class _Drill:
 
     async def _decide(self, bench: Bench, set_aside: tuple[OrderId, ...]) -> None:
         """Every order that was under way waits for a person, and then ends."""
-        cases = {case.order.id for case in await bench.shop.orders.inbox()}
+        cases = {case.order.id for case in await bench.shop.cases.inbox()}
         assert cases >= set(set_aside)
         for order in cases:
-            await bench.shop.orders.give_back(order, OWNER)
+            await bench.shop.cases.give_back(order, OWNER)
 
     async def _sell_again(self, bench: Bench, person: Customer) -> None:
         """Nothing is sold or topped up before an owner's tap, and everything after it."""

@@ -37,6 +37,8 @@ MOST_SECONDS: Final = 900.0
 _AGAIN: Final = '; await tx.exec_driver_sql("COMMIT"); await tx.exec_driver_sql("BEGIN IMMEDIATE")'
 """Ends the transaction on SQLite and begins another one."""
 _ORDERS: Final = "bot/services/orders.py"
+_MOVES: Final = "bot/services/moves.py"
+_PLACING: Final = "bot/services/placing.py"
 _FULFILMENT: Final = "bot/services/fulfilment.py"
 _WALLETS: Final = "bot/services/wallets.py"
 _SESSION: Final = "bot/db/session.py"
@@ -46,7 +48,7 @@ _BUYING: Final = "tests/services/test_orders.py::"
 _FINDING: Final = "tests/services/test_finding_out.py::"
 _TROUBLE: Final = "tests/stories/test_trouble.py::"
 _LAWS: Final = "tests/db/test_laws.py::"
-_MOVES: Final = "tests/machines/test_machines.py::test_orders_move_as_the_table_says"
+_MACHINE: Final = "tests/machines/test_machines.py::test_orders_move_as_the_table_says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a hold that resolves twice",
-        _ORDERS,
+        _MOVES,
         'tx, PostingKind.CAPTURE, f"order:{order}:settle"',
         'tx, PostingKind.CAPTURE, f"order:{order}:capture"',
         _GUARDS + "test_a_hold_that_was_given_back_is_never_captured_whatever_its_state_says",
@@ -206,8 +208,8 @@ MUTANTS: Final = (
     Mutant(
         "order and hold in two commits",
         _ORDERS,
-        "row = (await tx.execute(insertion.returning(*_ORDER))).one()",
-        "row = (await tx.execute(insertion.returning(*_ORDER))).one()" + _AGAIN,
+        "row = (await tx.execute(insertion.returning(*ORDER))).one()",
+        "row = (await tx.execute(insertion.returning(*ORDER))).one()" + _AGAIN,
         _GUARDS + "test_an_order_whose_money_cannot_be_held_is_not_there",
     ),
     Mutant(
@@ -219,11 +221,11 @@ MUTANTS: Final = (
     ),
     Mutant(
         "credentials after the message",
-        _ORDERS,
-        "await self._store(tx, order, delivery, raw)\n        await self._fingerprints.keep(",
+        _MOVES,
+        "await self._deliveries.keep(",
         "await self._outbox.owe(tx, CustomerId(moved.customer_id), OrderDelivered(order))"
         + _AGAIN
-        + "; await self._store(tx, order, delivery, raw)\n        await self._fingerprints.keep(",
+        + "; await self._deliveries.keep(",
         _GUARDS + "test_a_delivery_whose_credentials_cannot_be_kept_is_not_told",
     ),
     Mutant(
@@ -252,10 +254,10 @@ MUTANTS: Final = (
     # An order's moves
     Mutant(
         "a move without its compare-and-set",
-        _ORDERS,
+        _MOVES,
         ".where(OrderRow.id == order, OrderRow.state.in_(legal))",
         ".where(OrderRow.id == order)",
-        _MOVES,
+        _MACHINE,
     ),
     Mutant(
         "a move that is not in the table",
@@ -267,22 +269,22 @@ MUTANTS: Final = (
     Mutant(
         "sent again after a restart",
         _FULFILMENT,
-        'await self._orders.doubt(OrderId(row.id), "interrupted")',
-        'await self._orders.back_in_line(OrderId(row.id), "interrupted", 0)',
+        'await self._placing.doubt(OrderId(row.id), "interrupted")',
+        'await self._placing.back_in_line(OrderId(row.id), "interrupted", 0)',
         _BUYING + "test_an_order_left_in_placing_by_a_crash_is_never_sent_again",
     ),
     Mutant(
         "sent again after a lost answer",
         _FULFILMENT,
-        "await self._orders.doubt(order, unclear.code, is_documented=unclear.documented)",
-        "await self._orders.back_in_line(order, unclear.code, after=0)",
+        "await self._placing.doubt(order, unclear.code, is_documented=unclear.documented)",
+        "await self._placing.back_in_line(order, unclear.code, after=0)",
         _BUYING + "test_a_lost_request_is_given_back_after_the_quarantine",
     ),
     Mutant(
         "given back after a lost answer",
         _FULFILMENT,
-        "await self._orders.doubt(order, unclear.code, is_documented=unclear.documented)",
-        'await self._orders.release(order, "unavailable", outcome=unclear.code)',
+        "await self._placing.doubt(order, unclear.code, is_documented=unclear.documented)",
+        'await self._placing.release(order, "unavailable", outcome=unclear.code)',
         _BUYING + "test_a_lost_answer_is_found_by_listing",
     ),
     Mutant(
@@ -303,14 +305,14 @@ MUTANTS: Final = (
     # Finding out
     Mutant(
         "no quarantine",
-        _ORDERS,
+        _PLACING,
         "\nQUARANTINE = timedelta(minutes=15)",
         "\nQUARANTINE = timedelta(0)",
         _BUYING + "test_a_lost_request_is_given_back_after_the_quarantine",
     ),
     Mutant(
         "no short quarantine",
-        _ORDERS,
+        _PLACING,
         "SHORT_QUARANTINE = timedelta(minutes=1)",
         "SHORT_QUARANTINE = timedelta(0)",
         _GUARDS + "test_an_error_in_their_own_form_is_waited_for_a_minute",
@@ -339,7 +341,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "adopted without a baseline",
-        _ORDERS,
+        _PLACING,
         "                    func.coalesce(func.max(UpstreamOrderRow.id), 0)\n"
         "                ).scalar_subquery(),",
         "                    func.coalesce(func.min(UpstreamOrderRow.id), 1) - 1\n"
@@ -401,8 +403,8 @@ MUTANTS: Final = (
     Mutant(
         "anybody's order shown again",
         _ORDERS,
-        "select(*_ORDER).where(OrderRow.id == order, OrderRow.customer_id == customer)",
-        "select(*_ORDER).where(OrderRow.id == order)",
+        "select(*ORDER).where(OrderRow.id == order, OrderRow.customer_id == customer)",
+        "select(*ORDER).where(OrderRow.id == order)",
         _TROUBLE + "test_somebody_elses_order_is_nothing_here",
     ),
     Mutant(

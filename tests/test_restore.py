@@ -182,8 +182,8 @@ async def test_orders_under_way_wait_for_a_person_and_are_not_placed_again(place
         assert place.sandbox.count("POST") == posts
         assert "order_in_review" in await _told(bench, CustomerId(7))
         # The owner sees what it may have become, and says so.
-        _, (found,) = await bench.shop.orders.strays(waits)
-        await bench.shop.orders.bind(waits, found.id, OWNER)
+        _, (found,) = await bench.shop.cases.strays(waits)
+        await bench.shop.cases.bind(waits, found.id, OWNER)
         await bench.work()
         assert (await bench.shop.orders.find(waits)).state is OrderState.DELIVERED
 

@@ -50,10 +50,10 @@ from bot.i18n import Texts, clean
 from bot.screens import owner as screens
 from bot.screens.base import Screen, Toast
 from bot.screens.notices import units
+from bot.services.cases import Cases
 from bot.services.customers import Customers
 from bot.services.exchanges import Exchanges
 from bot.services.markup import Markup
-from bot.services.orders import Orders
 from bot.services.requests import Requests
 from bot.services.shop import ShopDesk
 from bot.services.support import LONGEST, Support
@@ -172,7 +172,7 @@ async def confirm(
     customers: Customers,
     wallets: Wallets,
     markup: Markup,
-    orders: Orders,
+    cases: Cases,
 ) -> Screen:
     """Do what the preview showed, once; a second tap draws the same answer."""
     request = await requests.open(RequestId(callback_data.request), customer.id)
@@ -185,7 +185,7 @@ async def confirm(
             await markup.apply(request, customer.id)
             return screens.markup(t, markup.rules(), markup.samples(), is_applied=True)
         case Refund():
-            return screens.refunded(t, await orders.refund(request, customer.id))
+            return screens.refunded(t, await cases.refund(request, customer.id))
 
 
 async def drop(
@@ -260,38 +260,38 @@ async def audit(_: TelegramObject, t: Texts, customer: Customer, desk: ShopDesk)
     return screens.shop(t, state, wants_sales=customer.wants_sales, is_green=report.is_green)
 
 
-async def inbox(_: TelegramObject, t: Texts, orders: Orders, clock: Clock) -> Screen:
-    return screens.inbox(t, await orders.inbox(), clock.now())
+async def inbox(_: TelegramObject, t: Texts, cases: Cases, clock: Clock) -> Screen:
+    return screens.inbox(t, await cases.inbox(), clock.now())
 
 
-async def order(_: TelegramObject, callback_data: OwnerOrder, t: Texts, orders: Orders) -> Screen:
-    return screens.order(t, await orders.file(OrderId(callback_data.order)))
+async def order(_: TelegramObject, callback_data: OwnerOrder, t: Texts, cases: Cases) -> Screen:
+    return screens.order(t, await cases.file(OrderId(callback_data.order)))
 
 
-async def find_order(_: TelegramObject, words: str, t: Texts, orders: Orders) -> Screen:
+async def find_order(_: TelegramObject, words: str, t: Texts, cases: Cases) -> Screen:
     number = read_order_number(words)
     if number is None:
         return screens.no_order(t)
-    return screens.order(t, await orders.file(number))
+    return screens.order(t, await cases.file(number))
 
 
-async def strays(_: TelegramObject, callback_data: ShowStrays, t: Texts, orders: Orders) -> Screen:
-    asked, found = await orders.strays(OrderId(callback_data.order))
+async def strays(_: TelegramObject, callback_data: ShowStrays, t: Texts, cases: Cases) -> Screen:
+    asked, found = await cases.strays(OrderId(callback_data.order))
     return screens.strays(t, asked, found)
 
 
 async def bind(
-    _: TelegramObject, callback_data: Bind, t: Texts, customer: Customer, orders: Orders
+    _: TelegramObject, callback_data: Bind, t: Texts, customer: Customer, cases: Cases
 ) -> Screen:
     number = OrderId(callback_data.order)
-    await orders.bind(number, callback_data.upstream_order, customer.id)
-    return screens.order(t, await orders.file(number))
+    await cases.bind(number, callback_data.upstream_order, customer.id)
+    return screens.order(t, await cases.file(number))
 
 
 async def hand_over(
-    _: TelegramObject, callback_data: HandOver, t: Texts, orders: Orders, exchanges: Exchanges
+    _: TelegramObject, callback_data: HandOver, t: Texts, cases: Cases, exchanges: Exchanges
 ) -> Screen:
-    file = await orders.file(OrderId(callback_data.order))
+    file = await cases.file(OrderId(callback_data.order))
     is_exchange = await exchanges.waits_for_owner(file.order.id)
     return screens.hand_over(t, file.order.id, is_exchange=is_exchange)
 
@@ -302,7 +302,7 @@ async def paste(
     words: str,
     t: Texts,
     customer: Customer,
-    orders: Orders,
+    cases: Cases,
     exchanges: Exchanges,
 ) -> Screen:
     """Deliver what was pasted; the question stays open until every line was understood."""
@@ -312,7 +312,7 @@ async def paste(
         if is_exchange:
             await exchanges.hand_over(number, words)
         else:
-            await orders.hand_over(number, words, customer.id)
+            await cases.hand_over(number, words, customer.id)
     except BadCredentials as bad:
         problem = screens.bad_line(t, bad.line)
     except DeliveredBefore as known:
@@ -320,7 +320,7 @@ async def paste(
     except WrongCount as wrong:
         problem = screens.wrong_count(t, wrong.found, wrong.wanted)
     else:
-        return screens.order(t, await orders.file(number))
+        return screens.order(t, await cases.file(number))
     return screens.hand_over(t, number, problem, is_exchange=is_exchange)
 
 
@@ -330,7 +330,7 @@ async def paste_file(
     document: Document,
     t: Texts,
     customer: Customer,
-    orders: Orders,
+    cases: Cases,
     exchanges: Exchanges,
 ) -> Screen:
     """Deliver the lines of a text file, as if they had been pasted."""
@@ -340,7 +340,7 @@ async def paste_file(
         is_exchange = await exchanges.waits_for_owner(number)
         problem = screens.bad_file(t, MOST_FILE)
         return screens.hand_over(t, number, problem, is_exchange=is_exchange)
-    return await paste(message, prompt, words, t, customer, orders, exchanges)
+    return await paste(message, prompt, words, t, customer, cases, exchanges)
 
 
 async def _text_of(message: Message, document: Document) -> str | None:
@@ -355,22 +355,22 @@ async def _text_of(message: Message, document: Document) -> str | None:
 
 
 async def give_back(
-    _: TelegramObject, callback_data: GiveBack, t: Texts, customer: Customer, orders: Orders
+    _: TelegramObject, callback_data: GiveBack, t: Texts, customer: Customer, cases: Cases
 ) -> Screen:
     """Release the hold of an order under review, after asking once."""
     number = OrderId(callback_data.order)
     if not callback_data.sure:
         return screens.give_back(t, number)
-    await orders.give_back(number, customer.id)
-    return screens.order(t, await orders.file(number))
+    await cases.give_back(number, customer.id)
+    return screens.order(t, await cases.file(number))
 
 
 async def keep_waiting(
-    _: TelegramObject, callback_data: KeepWaiting, t: Texts, customer: Customer, orders: Orders
+    _: TelegramObject, callback_data: KeepWaiting, t: Texts, customer: Customer, cases: Cases
 ) -> Screen:
     number = OrderId(callback_data.order)
-    await orders.keep_waiting(number, customer.id)
-    return screens.order(t, await orders.file(number))
+    await cases.keep_waiting(number, customer.id)
+    return screens.order(t, await cases.file(number))
 
 
 async def ask_refund_reason(_: TelegramObject, callback_data: RefundFor, t: Texts) -> Screen:
@@ -378,14 +378,14 @@ async def ask_refund_reason(_: TelegramObject, callback_data: RefundFor, t: Text
 
 
 async def type_refund_reason(
-    _: TelegramObject, prompt: RefundFor, words: str, t: Texts, customer: Customer, orders: Orders
+    _: TelegramObject, prompt: RefundFor, words: str, t: Texts, customer: Customer, cases: Cases
 ) -> Screen:
     number, reason = OrderId(prompt.order), clean(words).strip()
     if not reason:
         return screens.ask_refund_reason(t, number)
     if units(reason) > MOST_NOTE:
         return screens.ask_refund_reason(t, number, screens.too_long(t, MOST_NOTE))
-    return screens.refund_preview(t, await orders.preview_refund(number, reason, customer.id))
+    return screens.refund_preview(t, await cases.preview_refund(number, reason, customer.id))
 
 
 async def block(

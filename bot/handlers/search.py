@@ -15,6 +15,7 @@ from bot.screens import orders as order_screens
 from bot.screens import owner as owner_screens
 from bot.screens import search as screens
 from bot.screens.base import Screen
+from bot.services.cases import Cases
 from bot.services.orders import Orders
 from bot.services.search import Search
 
@@ -24,11 +25,17 @@ async def find_order(_: TelegramObject, t: Texts, customer: Customer) -> Screen:
 
 
 async def say_find(
-    _: TelegramObject, words: str, t: Texts, customer: Customer, search: Search, orders: Orders
+    _: TelegramObject,
+    words: str,
+    t: Texts,
+    customer: Customer,
+    search: Search,
+    orders: Orders,
+    cases: Cases,
 ) -> Screen:
     if not words:
         return screens.ask(t, is_owner=customer.is_owner)
-    return await _look(words, t, customer, search, orders)
+    return await _look(words, t, customer, search, orders, cases)
 
 
 async def typed_find(
@@ -39,8 +46,9 @@ async def typed_find(
     customer: Customer,
     search: Search,
     orders: Orders,
+    cases: Cases,
 ) -> Screen:
-    return await _look(words, t, customer, search, orders)
+    return await _look(words, t, customer, search, orders, cases)
 
 
 async def found(
@@ -55,14 +63,14 @@ async def found(
 
 
 async def _look(
-    words: str, t: Texts, customer: Customer, search: Search, orders: Orders
+    words: str, t: Texts, customer: Customer, search: Search, orders: Orders, cases: Cases
 ) -> Screen:
     looked = await search.look(words, _mine(customer))
     match looked.ways:
         case ():
             return screens.nothing(t, looked, is_owner=customer.is_owner)
         case (Way(kind=Kind.ORDER, value=number),) if customer.is_owner:
-            return owner_screens.order(t, await orders.file(OrderId(int(number))))
+            return owner_screens.order(t, await cases.file(OrderId(int(number))))
         case (Way(kind=Kind.ORDER, value=number),):
             return order_screens.order(t, await orders.line(customer.id, OrderId(int(number))))
         case (way,):

@@ -16,8 +16,8 @@ from bot.domain.notices import UsageAlerted
 from bot.domain.orders import CustomerId, OrderId, OrderState
 from bot.domain.usage import ALERTS, AlertChoice, Measured
 from bot.services.catalog import Catalog
-from bot.services.orders import order_of
 from bot.services.outbox import Outbox
+from bot.services.rows import ORDER, order_of
 
 
 class Alerts:
@@ -94,7 +94,7 @@ class Alerts:
     async def _mine(
         self, reader: AsyncConnection, customer: CustomerId, order: OrderId
     ) -> Row[Any]:
-        query = select(*OrderRow.__table__.c).where(
+        query = select(*ORDER).where(
             OrderRow.id == order,
             OrderRow.customer_id == customer,
             OrderRow.state == OrderState.DELIVERED,

@@ -34,10 +34,12 @@ from bot.domain.notices import (
     Trouble,
 )
 from bot.domain.orders import Credentials, CustomerId, Delivery, LaneId, OrderId, OrderState
+from bot.services.delivery import Deliveries, proxies_in
 from bot.services.fulfilment import whole
 from bot.services.lanes import Lane, Lanes
-from bot.services.orders import INTENT, SEND_WITHIN, Orders, proxies_in
+from bot.services.orders import INTENT, Orders
 from bot.services.outbox import Outbox
+from bot.services.placing import SEND_WITHIN
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -66,12 +68,19 @@ class Exchanges:
     """
 
     def __init__(
-        self, database: Database, clock: Clock, lanes: Lanes, orders: Orders, outbox: Outbox
+        self,
+        database: Database,
+        clock: Clock,
+        lanes: Lanes,
+        orders: Orders,
+        deliveries: Deliveries,
+        outbox: Outbox,
     ) -> None:
         self._database = database
         self._clock = clock
         self._lanes = lanes
         self._orders = orders
+        self._deliveries = deliveries
         self._outbox = outbox
 
     async def under_way(self, customer: CustomerId, order: OrderId) -> Exchanged | None:
@@ -253,7 +262,7 @@ class Exchanges:
         order, now = OrderId(row.order_id), self._clock.now()
         async with self._database.write() as tx:
             if await self._set(tx, row, _READABLE, state=_S.DONE, ended_at=now):
-                await self._orders.replace(tx, order, delivery, raw)
+                await self._deliveries.replace(tx, order, delivery, raw)
                 await self._outbox.owe(tx, CustomerId(row.customer_id), OrderExchanged(order))
 
     async def _move(self, row: Row[Any], state: ExchangeState, **values: Any) -> bool:

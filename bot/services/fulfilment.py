@@ -31,8 +31,10 @@ from bot.domain.orders import Credentials, Delivery, LaneId, OrderId, OrderState
 from bot.domain.wallets import PostingKind
 from bot.services.catalog import Catalog
 from bot.services.lanes import FRESH, Lane, Lanes
-from bot.services.orders import SEND_WITHIN, Orders, stray_reference
+from bot.services.moves import stray_reference
 from bot.services.outbox import Outbox
+from bot.services.placing import SEND_WITHIN, Placing
+from bot.services.rows import ORDER
 from bot.services.stops import SHOP, Stops, lane_scope
 from bot.services.subscriptions import begin
 from bot.services.wallets import LOSS, Wallets, upstream_account
@@ -63,7 +65,6 @@ WATCH = timedelta(minutes=5)
 WATCHED_FOR = timedelta(hours=48)
 
 _S = OrderState
-_ORDER = (*OrderRow.__table__.c,)
 
 
 class LaneWorker:
@@ -80,7 +81,7 @@ class LaneWorker:
         database: Database,
         clock: Clock,
         catalog: Catalog,
-        orders: Orders,
+        placing: Placing,
         wallets: Wallets,
         lanes: Lanes,
         stops: Stops,
@@ -91,7 +92,7 @@ class LaneWorker:
         self._database = database
         self._clock = clock
         self._catalog = catalog
-        self._orders = orders
+        self._placing = placing
         self._wallets = wallets
         self._lanes = lanes
         self._stops = stops
@@ -130,7 +131,7 @@ class LaneWorker:
         async with self._database.read() as reader:
             rows = (
                 await reader.execute(
-                    select(*_ORDER)
+                    select(*ORDER)
                     .where(
                         OrderRow.lane_id == self.lane.id,
                         OrderRow.state.in_((_S.RESERVED, _S.PLACING, _S.PREPARING, _S.IN_DOUBT)),
@@ -143,7 +144,7 @@ class LaneWorker:
             by_state.setdefault(row.state, []).append(row)
         for row in by_state.get(_S.PLACING, ()):
             # Nothing of this lane is in flight here: a crash or another process left it behind.
-            await self._orders.doubt(OrderId(row.id), "interrupted")
+            await self._placing.doubt(OrderId(row.id), "interrupted")
             return True
         for row in by_state.get(_S.PREPARING, ()):
             if _is_due(row, now):
@@ -165,7 +166,7 @@ class LaneWorker:
         if await self._is_stopped():
             for row in waiting:
                 if now - max(row.accepted_at, await self._placed_at(row.accepted_at)) >= IDLE:
-                    return await self._orders.release(
+                    return await self._placing.release(
                         OrderId(row.id), "unavailable", only=(_S.RESERVED,)
                     )
             return False
@@ -197,10 +198,10 @@ class LaneWorker:
             plan = await self._plan(row)
         except OutOfService as cause:
             await self._lanes.out_of_service(self.lane, cause)
-            await self._orders.release(order, "unpaid", outcome=cause.code, only=(_S.RESERVED,))
+            await self._placing.release(order, "unpaid", outcome=cause.code, only=(_S.RESERVED,))
             return None
         except OfferGone:
-            await self._orders.release(order, "plan_gone", only=(_S.RESERVED,))
+            await self._placing.release(order, "plan_gone", only=(_S.RESERVED,))
             return None
         except UpstreamError as error:
             await self._unreadable(order, error)
@@ -209,7 +210,7 @@ class LaneWorker:
         today = self._catalog.markups.price(plan) * row.quantity
         cost = plan.cost * row.quantity
         if today.micros > row.price_micros or cost.micros > row.price_micros:
-            await self._orders.release(order, "price_rose", new_price=today, only=(_S.RESERVED,))
+            await self._placing.release(order, "price_rose", new_price=today, only=(_S.RESERVED,))
             return None
         if reading.balance is not None and reading.balance < cost:
             await self._cannot_pay(order)
@@ -232,7 +233,7 @@ class LaneWorker:
         self._failed_at = now
         log.warning("lane cannot be read", lane=self.lane.id, code=error.code)
         if now - self._unreadable_since >= UNREADABLE:
-            await self._orders.release(
+            await self._placing.release(
                 order, "unavailable", outcome=error.code, only=(_S.RESERVED,)
             )
 
@@ -246,12 +247,12 @@ class LaneWorker:
             await self._outbox.alarm(
                 Trouble("out_of_service", short.code), dedupe=f"short:{self.lane.id}"
             )
-        await self._orders.release(order, "unpaid", outcome=short.code, only=(_S.RESERVED,))
+        await self._placing.release(order, "unpaid", outcome=short.code, only=(_S.RESERVED,))
 
     async def _place(self, row: Row[Any], plan: Plan) -> None:
         """Send the order once; what comes back, or does not, decides the next state."""
         started = self._clock.elapsed()
-        claimed = await self._orders.claim(self.lane, OrderId(row.id), plan)
+        claimed = await self._placing.claim(self.lane, OrderId(row.id), plan)
         if claimed is None:
             return
         order = claimed.order
@@ -260,19 +261,19 @@ class LaneWorker:
         waited = self._clock.now() - claimed.sent_at
         is_late = self._clock.elapsed() - started > SEND_WITHIN.total_seconds()
         if is_late or not timedelta(0) <= waited <= SEND_WITHIN:
-            await self._orders.back_in_line(order, "too_late_to_send", after=0)
+            await self._placing.back_in_line(order, "too_late_to_send", after=0)
             return
         upstream = self.lane.upstream
         try:
             made = await upstream.place(row.provider, row.plan, row.quantity, claimed.tag)
         except OutOfService as cause:
             await self._lanes.out_of_service(self.lane, cause)
-            await self._orders.release(order, "unpaid", outcome=cause.code)
+            await self._placing.release(order, "unpaid", outcome=cause.code)
         except Busy as busy:
             await self._busy(order, busy)
         except Refused as refusal:
             log.warning("order refused", order=order, code=refusal.code)
-            await self._orders.release(order, _reason(refusal), outcome=refusal.code)
+            await self._placing.release(order, _reason(refusal), outcome=refusal.code)
             await self._take_off(plan, refusal)
             await self._outbox.alarm(
                 Trouble("refused", _about(refusal.code, order, plan)),
@@ -282,7 +283,7 @@ class LaneWorker:
             await self._not_sent(order, error)
         except Unclear as unclear:
             log.warning("order in doubt", order=order, code=unclear.code)
-            await self._orders.doubt(order, unclear.code, is_documented=unclear.documented)
+            await self._placing.doubt(order, unclear.code, is_documented=unclear.documented)
             if unclear.documented and unclear.code != "provider_error":
                 await self._outbox.alarm(
                     Trouble("unknown_code", _about(unclear.code, order, plan)),
@@ -292,7 +293,7 @@ class LaneWorker:
             self._lanes.spent(self.lane, claimed.cost)
             # Whatever came with it: an order that is not finished is asked for until it is.
             delivery = whole(made, row.quantity)
-            await self._orders.settle(
+            await self._placing.settle(
                 order, made.reference, delivery, made.raw, subscription=made.subscription
             )
 
@@ -316,12 +317,12 @@ class LaneWorker:
             )
         now = self._clock.now()
         if first is not None and now - first >= BUSY_FOR:
-            await self._orders.release(order, "unavailable", outcome=busy.code)
+            await self._placing.release(order, "unavailable", outcome=busy.code)
             return
         after = self._jitter(2.0, 6.0)
         if busy.after is not None:
             after = min(max(busy.after, after), BUSY_FOR.total_seconds())
-        await self._orders.back_in_line(order, busy.code, after)
+        await self._placing.back_in_line(order, busy.code, after)
 
     async def _not_sent(self, order: OrderId, error: NotSent) -> None:
         async with self._database.read() as reader:
@@ -332,9 +333,9 @@ class LaneWorker:
             )
         log.warning("order not sent", order=order, code=error.code)
         if (before or 0) + 1 >= MOST_NOT_SENT:
-            await self._orders.release(order, "not_sent", outcome="not_sent")
+            await self._placing.release(order, "not_sent", outcome="not_sent")
         else:
-            await self._orders.back_in_line(order, "not_sent", after=10)
+            await self._placing.back_in_line(order, "not_sent", after=10)
 
     # Preparing
 
@@ -350,13 +351,13 @@ class LaneWorker:
             made = None
         delivery = whole(made, row.quantity)
         if made is not None and delivery is not None:
-            await self._orders.settle(order, row.upstream_order_id, delivery, made.raw)
+            await self._placing.settle(order, row.upstream_order_id, delivery, made.raw)
         elif made is not None and made.progress is Progress.FAILED:
-            await self._orders.review(order, "failed_there")
+            await self._placing.review(order, "failed_there")
         elif self._clock.now() - row.moved_at >= PREPARING_FOR:
-            await self._orders.review(order, "no_credentials")
+            await self._placing.review(order, "no_credentials")
         else:
-            await self._orders.poll_again(order, POLLS[min(row.checks, len(POLLS) - 1)])
+            await self._placing.poll_again(order, POLLS[min(row.checks, len(POLLS) - 1)])
 
     async def _ask_owners(self, row: Row[Any]) -> None:
         """Tell the owners at once, and every hour, of an order that only they can deliver."""
@@ -366,7 +367,7 @@ class LaneWorker:
             await self._outbox.owe_owners(
                 tx, OrderToDeliver(order), dedupe=f"deliver:{order}:{row.moved_at}:{hours}"
             )
-        await self._orders.poll_again(order, LONGEST.total_seconds())
+        await self._placing.poll_again(order, LONGEST.total_seconds())
 
     # Finding out
 
@@ -406,7 +407,7 @@ class LaneWorker:
             unsure = "shared_account"
         if unsure is not None:
             for row in group:
-                await self._orders.review(OrderId(row.id), unsure)
+                await self._placing.review(OrderId(row.id), unsure)
             return
         for row in group:
             mine = tagged.get(row.tag) if by_tag else self._oldest_after(candidates, row)
@@ -414,7 +415,7 @@ class LaneWorker:
                 candidates.remove(mine)
                 await self._adopt(row, mine.reference)
             elif began_at >= row.quarantine_until:
-                await self._orders.release(
+                await self._placing.release(
                     OrderId(row.id), "unavailable", outcome="not_found", only=(_S.IN_DOUBT,)
                 )
             else:
@@ -468,19 +469,19 @@ class LaneWorker:
                 log.warning("found order cannot be read", order=row.id, code=error.code)
         delivery = whole(made, row.quantity)
         raw = "" if made is None else made.raw
-        await self._orders.settle(OrderId(row.id), reference, delivery, raw, outcome="found")
+        await self._placing.settle(OrderId(row.id), reference, delivery, raw, outcome="found")
 
     async def _look_later(self, row: Row[Any], listed_at: datetime | None) -> None:
         now = self._clock.now()
         if listed_at is None and now - row.quarantine_until >= UNLISTED_FOR:
-            await self._orders.review(OrderId(row.id), "no_listing")
+            await self._placing.review(OrderId(row.id), "no_listing")
             return
         passed = (now - row.sent_at).total_seconds()
         pause = next((check - passed for check in CHECKS if check > passed), 60.0)
         left = (row.quarantine_until - now).total_seconds()
         if 0 < left < pause:
             pause = left
-        await self._orders.poll_again(
+        await self._placing.poll_again(
             OrderId(row.id), min(max(pause, 1.0), LONGEST.total_seconds())
         )
 
@@ -512,7 +513,7 @@ class LaneWorker:
             # Read now: while the list was read, a person may have let an order wait again.
             undecided = (
                 await reader.execute(
-                    select(*_ORDER).where(
+                    select(*ORDER).where(
                         OrderRow.lane_id == self.lane.id,
                         OrderRow.state.in_((_S.PLACING, _S.IN_DOUBT, _S.REVIEW)),
                     )
@@ -576,7 +577,7 @@ class LaneWorker:
     async def _is_late(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
         """Whether an order that was given back may have made it after all."""
         given_back = await tx.execute(
-            select(*_ORDER).where(
+            select(*ORDER).where(
                 OrderRow.lane_id == self.lane.id,
                 OrderRow.state == _S.RELEASED,
                 OrderRow.moved_at > self._clock.now() - WATCHED_FOR,
@@ -611,18 +612,18 @@ class Abandoned:
     """Orders of lanes that this process has no token for: a person works on them instead."""
 
     def __init__(
-        self, database: Database, clock: Clock, lanes: Lanes, orders: Orders, outbox: Outbox
+        self, database: Database, clock: Clock, lanes: Lanes, placing: Placing, outbox: Outbox
     ) -> None:
         self._database = database
         self._clock = clock
         self._lanes = lanes
-        self._orders = orders
+        self._placing = placing
         self._outbox = outbox
 
     async def step(self) -> None:
         """Hand unfinished orders to a person; give back what was never sent."""
         ours = [lane.id for lane in self._lanes]
-        query = select(*_ORDER).where(
+        query = select(*ORDER).where(
             OrderRow.lane_id.not_in(ours),
             OrderRow.state.in_((_S.RESERVED, _S.PLACING, _S.PREPARING, _S.IN_DOUBT)),
         )
@@ -632,14 +633,14 @@ class Abandoned:
             order, lane = OrderId(row.id), LaneId(row.lane_id)
             if row.state == _S.RESERVED:
                 if self._clock.now() - row.accepted_at >= IDLE:
-                    await self._orders.release(order, "unavailable", only=(_S.RESERVED,))
+                    await self._placing.release(order, "unavailable", only=(_S.RESERVED,))
                 continue
             if not self._lanes.are_open and self._clock.now() - row.moved_at < PREPARING_FOR:
                 # Its lane may only have a new token, whose list could not be read yet.
                 continue
             if row.state == _S.PLACING:
-                await self._orders.doubt(order, "interrupted")
-            await self._orders.review(order, "lane_without_token")
+                await self._placing.doubt(order, "interrupted")
+            await self._placing.review(order, "lane_without_token")
             await self._outbox.alarm(
                 Trouble("lane_without_token", str(lane)), dedupe=f"no_token:{lane}"
             )

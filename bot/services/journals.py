@@ -11,7 +11,7 @@ from bot.domain.journal import Journal, Sums, Trail
 from bot.domain.money import Money
 from bot.domain.orders import CustomerId, Move, OrderState
 from bot.services.audit import totals_of
-from bot.services.orders import order_of
+from bot.services.rows import order_of
 from bot.services.wallets import posting
 
 _S = OrderState

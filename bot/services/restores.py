@@ -28,8 +28,8 @@ from bot.domain.orders import OrderId
 from bot.services.audit import Audit
 from bot.services.backups import JOURNALS, check_pages, forget
 from bot.services.leases import LASTS, Lease, LeaseLost
-from bot.services.orders import Orders
 from bot.services.outbox import Outbox
+from bot.services.placing import Placing
 from bot.services.stops import RESTORED, SHOP, Stops
 
 log = structlog.stdlib.get_logger(__name__)
@@ -72,13 +72,13 @@ class Restores:
         audit: Audit,
         outbox: Outbox,
         stops: Stops,
-        orders: Orders,
+        placing: Placing,
     ) -> None:
         self._database = database
         self._audit = audit
         self._outbox = outbox
         self._stops = stops
-        self._orders = orders
+        self._placing = placing
 
     async def open(self, about: About, missing: Missing | None) -> tuple[OrderId, ...]:
         """Audit the restored books and stop the shop until an owner has looked.
@@ -99,7 +99,7 @@ class Restores:
             if missing is not None:
                 for detail in batches(missing.money):
                     await self._outbox.owe_owners(tx, Trouble("restored_money", detail))
-        return await self._orders.set_aside()
+        return await self._placing.set_aside()
 
 
 async def stage(file: Path, backup: Path, ring: Sequence[bytes]) -> tuple[Path, About]:

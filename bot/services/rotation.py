@@ -12,9 +12,9 @@ from bot.db.session import Database
 from bot.db.vault import KEY_ID_BYTES, SealBroken, Vault
 from bot.domain.errors import StartRefused
 from bot.domain.orders import OrderId
+from bot.services.delivery import delivery_in
 from bot.services.fingerprints import Fingerprints
 from bot.services.leases import Lease, LeaseLost
-from bot.services.orders import delivery_in
 
 AT_ONCE = 200
 """Credentials sealed anew in one transaction; what a kill leaves, the next run takes up."""

@@ -18,7 +18,8 @@ from bot.domain.orders import CustomerId, OrderId
 from bot.domain.search import LONGEST, FoundPage, Kind, Looked, Way, sought, term
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
-from bot.services.orders import PAGE, Orders, order_of
+from bot.services.orders import PAGE, Orders
+from bot.services.rows import ORDER, order_of
 from bot.services.terms import Terms
 
 log = structlog.stdlib.get_logger(__name__)
@@ -85,9 +86,9 @@ class Search:
 
     def query(self, way: Way, mine: CustomerId | None) -> tuple[Select[Any], Any]:
         """The orders that one way leads to, and the column that pages go by."""
-        query = select(
-            *OrderRow.__table__.c, CustomerRow.name.label("person"), CustomerRow.username
-        ).join(CustomerRow, CustomerRow.id == OrderRow.customer_id)
+        query = select(*ORDER, CustomerRow.name.label("person"), CustomerRow.username).join(
+            CustomerRow, CustomerRow.id == OrderRow.customer_id
+        )
         if way.kind is Kind.TERM:
             query = query.join(SearchTermRow, SearchTermRow.order_id == OrderRow.id).where(
                 SearchTermRow.term == way.value

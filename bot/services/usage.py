@@ -25,7 +25,7 @@ from bot.domain.usage import (
 from bot.services.alerts import Alerts
 from bot.services.catalog import Catalog
 from bot.services.lanes import Lanes
-from bot.services.orders import order_of
+from bot.services.rows import ORDER, order_of
 
 KEPT = 30
 """Readings that history and pace look at."""
@@ -70,9 +70,7 @@ class Usages:
         async with self._database.read() as reader:
             row = (
                 await reader.execute(
-                    select(*OrderRow.__table__.c).where(
-                        OrderRow.id == order, OrderRow.customer_id == customer
-                    )
+                    select(*ORDER).where(OrderRow.id == order, OrderRow.customer_id == customer)
                 )
             ).one_or_none()
         if row is None or row.state not in {OrderState.DELIVERED, OrderState.REFUNDED}:

@@ -16,8 +16,8 @@ from bot.domain.notices import UsageUnwatched
 from bot.domain.orders import CustomerId, LaneId, OrderId, OrderState
 from bot.domain.usage import Measured, pace
 from bot.services.lanes import Lane, Lanes
-from bot.services.orders import order_of
 from bot.services.outbox import Outbox
+from bot.services.rows import ORDER, order_of
 from bot.services.usage import Usages
 
 log = structlog.stdlib.get_logger(__name__)
@@ -65,7 +65,7 @@ class Watch:
     def due(self, lane: Lane) -> Select[Any]:
         """The order of a lane that has waited longest for its turn."""
         return (
-            select(*OrderRow.__table__.c, UsageAlertRow.percent, UsageAlertRow.refusals)
+            select(*ORDER, UsageAlertRow.percent, UsageAlertRow.refusals)
             .join(UsageAlertRow, UsageAlertRow.order_id == OrderRow.id)
             .where(UsageAlertRow.lane_id == lane.id, UsageAlertRow.next_at <= self._clock.now())
             .order_by(UsageAlertRow.next_at)

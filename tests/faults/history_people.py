@@ -229,7 +229,7 @@ class Crowd:
             return
         order = OrderId(chance.choice(rows)[0])
         request = await self._previewed(
-            lambda shop: shop.orders.preview_refund(order, "broken", OWNER)
+            lambda shop: shop.cases.preview_refund(order, "broken", OWNER)
         )
         if request is None:
             return
@@ -238,7 +238,7 @@ class Crowd:
         await asyncio.gather(
             *(
                 self._history.try_to(
-                    f"refund {order}", lambda shop: shop.orders.refund(request, OWNER)
+                    f"refund {order}", lambda shop: shop.cases.refund(request, OWNER)
                 )
                 for _ in range(times)
             )
@@ -271,7 +271,7 @@ class Crowd:
 
     async def _decide_about(self, order: OrderId, *, is_code: bool) -> None:
         chance = self._chance
-        found = await self._history.try_to("strays", lambda shop: shop.orders.strays(order))
+        found = await self._history.try_to("strays", lambda shop: shop.cases.strays(order))
         if isinstance(found, CustomerError):
             return
         choices = ["given back", "handed over", "kept waiting", "bound", "decided by two"]
@@ -287,10 +287,10 @@ class Crowd:
         self._history.seen[act] += 1
         pasted = f"code-{order}" if is_code else f"a.example:1:hand:secret-{order}"
         decisions: dict[str, Callable[[Shop], Coroutine[Any, Any, Order]]] = {
-            "given back": lambda shop: shop.orders.give_back(order, OWNER),
-            "handed over": lambda shop: shop.orders.hand_over(order, pasted, OTHER_OWNER),
-            "kept waiting": lambda shop: shop.orders.keep_waiting(order, OWNER),
-            "bound": lambda shop: shop.orders.bind(order, found[1][0].id, OTHER_OWNER),
+            "given back": lambda shop: shop.cases.give_back(order, OWNER),
+            "handed over": lambda shop: shop.cases.hand_over(order, pasted, OTHER_OWNER),
+            "kept waiting": lambda shop: shop.cases.keep_waiting(order, OWNER),
+            "bound": lambda shop: shop.cases.bind(order, found[1][0].id, OTHER_OWNER),
         }
         acts = ["given back", "handed over"] if act == "decided by two" else [act]
         if "handed over" in acts:

@@ -41,8 +41,8 @@ BY_HAND: Final = "proxy.example:8080:alice:by-hand-2718"
 BUYS: Final = (
     "commit orders.accept before",
     "commit orders.accept after",
-    "commit orders.claim before",
-    "commit orders.claim after",
+    "commit placing.claim before",
+    "commit placing.claim after",
     "upstream POST /orders before",
     "upstream POST /orders after",
     "telegram answerCallbackQuery before",
@@ -50,14 +50,14 @@ BUYS: Final = (
     "telegram getUpdates after",
 )
 DELIVERS: Final = (
-    "commit orders.settle before",
-    "commit orders.settle after",
+    "commit placing.settle before",
+    "commit placing.settle after",
     "telegram sendMessage before",
     "telegram sendMessage after",
     "commit outbox.sent before",
     "commit outbox.sent after",
 )
-RELEASES: Final = ("commit orders.release before", "commit orders.release after")
+RELEASES: Final = ("commit placing.release before", "commit placing.release after")
 
 
 def _faults(*faults: Fault) -> Step:
@@ -234,8 +234,8 @@ SCENARIOS: Final = (
         essential=(
             *BUYS,
             *DELIVERS,
-            "commit orders.doubt before",
-            "commit orders.doubt after",
+            "commit placing.doubt before",
+            "commit placing.doubt after",
             "upstream GET /orders before",
             "upstream GET /orders/{id} after",
         ),
@@ -247,7 +247,7 @@ SCENARIOS: Final = (
         essential=(
             *BUYS,
             *DELIVERS,
-            "commit orders.poll_again before",
+            "commit placing.poll_again before",
             "upstream GET /orders/{id} before",
         ),
     ),
@@ -277,9 +277,9 @@ SCENARIOS: Final = (
         _once("refunded", 0),
         essential=(
             "commit customers.remember before",
-            "commit orders.preview_refund before",
-            "commit orders.refund before",
-            "commit orders.refund after",
+            "commit cases.preview_refund before",
+            "commit cases.refund before",
+            "commit cases.refund after",
             "telegram sendMessage after",
             "commit outbox.sent before",
         ),
@@ -293,8 +293,8 @@ SCENARIOS: Final = (
         _in_review(),
         _was_given_by_hand,
         essential=(
-            "commit orders.hand_over before",
-            "commit orders.hand_over after",
+            "commit cases.hand_over before",
+            "commit cases.hand_over after",
             *DELIVERS[2:],
         ),
     ),
@@ -302,7 +302,7 @@ SCENARIOS: Final = (
         "lost request",
         (_faults(_lost(made=False)), BUY),
         expect=_as_made,
-        essential=(*BUYS, "commit orders.doubt after", *RELEASES),
+        essential=(*BUYS, "commit placing.doubt after", *RELEASES),
     ),
     Scenario(
         "another order runs",
@@ -311,8 +311,8 @@ SCENARIOS: Final = (
         essential=(
             *BUYS,
             *DELIVERS,
-            "commit orders.back_in_line before",
-            "commit orders.back_in_line after",
+            "commit placing.back_in_line before",
+            "commit placing.back_in_line after",
             "upstream POST /orders before #3",
         ),
     ),
@@ -338,9 +338,9 @@ SCENARIOS: Final = (
         ),
         _once("delivered", -PRICE),
         essential=(
-            "commit orders.bind before",
-            "commit orders.bind after",
-            "commit orders.settle before",
+            "commit cases.bind before",
+            "commit cases.bind after",
+            "commit placing.settle before",
             "commit fulfilment.step before",
         ),
         strays=1,
@@ -350,7 +350,7 @@ SCENARIOS: Final = (
         (*_owner_opens("Give money back", "Give the money"), taps(OLGA, "Give back", ORDER)),
         _in_review(),
         _once("released", 0),
-        essential=("commit orders.give_back before", "commit orders.give_back after"),
+        essential=("commit cases.give_back before", "commit cases.give_back after"),
         # What failed there was paid for there: it is written off.
         strays=1,
     ),
@@ -368,9 +368,9 @@ SCENARIOS: Final = (
         ),
         _once("delivered", -PRICE),
         essential=(
-            "commit orders.keep_waiting before",
-            "commit orders.keep_waiting after",
-            "commit orders.settle after",
+            "commit cases.keep_waiting before",
+            "commit cases.keep_waiting after",
+            "commit placing.settle after",
         ),
     ),
     Scenario(
@@ -409,9 +409,9 @@ SCENARIOS: Final = (
         _once("delivered", -PRICE),
         essential=(
             "commit leases.take before",
-            "commit orders.doubt before",
+            "commit placing.doubt before",
             "upstream GET /orders before",
-            "commit orders.settle after",
+            "commit placing.settle after",
         ),
         from_the_start=True,
         killed_at="upstream POST /orders after",
@@ -421,7 +421,7 @@ SCENARIOS: Final = (
         (),
         (BUY,),
         _once("released", 0),
-        essential=("commit orders.doubt after", *RELEASES),
+        essential=("commit placing.doubt after", *RELEASES),
         from_the_start=True,
         killed_at="upstream POST /orders before",
     ),
@@ -434,9 +434,9 @@ SLOW: Final = ("killed again: not sent", "lost request")
 """They wait for the end of a quarantine, so they are begun first."""
 A_HANDFUL: Final = (
     "commit orders.accept after",
-    "commit orders.claim after",
+    "commit placing.claim after",
     "upstream POST /orders after",
-    "commit orders.settle before",
+    "commit placing.settle before",
     "commit wallets.confirm before",
     "commit wallets.confirm after",
     "commit outbox.sent before",

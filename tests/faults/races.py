@@ -64,7 +64,7 @@ async def together(url: str, seed: int) -> None:
         for _ in range(3):
             line = await first.buy(customer, plan="0.120")
             await first.work()
-            shown = await first.shop.orders.preview_refund(line.order.id, "broken", OWNER)
+            shown = await first.shop.cases.preview_refund(line.order.id, "broken", OWNER)
             refunds.append(await first.shop.requests.open(shown.request, OWNER))
         moves = [
             (await _asked(first, customer, chance.randrange(1, 300), is_debit=is_debit), is_debit)
@@ -76,7 +76,7 @@ async def together(url: str, seed: int) -> None:
 
         jobs: list[Coroutine[Any, Any, object]] = [
             *(shop().shop.wallets.confirm(request, OWNER) for request, _ in moves * 2),
-            *(shop().shop.orders.refund(request, OWNER) for request in refunds * 2),
+            *(shop().shop.cases.refund(request, OWNER) for request in refunds * 2),
             *(shop().buy(customer, plan="0.120") for _ in range(10)),
         ]
         chance.shuffle(jobs)
@@ -224,8 +224,8 @@ def _ends(
             assert await bench.balance(customer) == (held + price if is_back else held)
             if state not in {_S.DELIVERED, _S.RELEASED, _S.REFUNDED}:
                 # Nothing is left open for the next one.
-                await bench.shop.orders.review(order, "test")
-                await bench.shop.orders.give_back(order, OWNER)
+                await bench.shop.placing.review(order, "test")
+                await bench.shop.cases.give_back(order, OWNER)
 
         return lambda: act(bench, order), check
 
@@ -233,7 +233,7 @@ def _ends(
 
 
 async def _reviewed(bench: Bench, order: OrderId) -> None:
-    await bench.shop.orders.review(order, "test")
+    await bench.shop.placing.review(order, "test")
 
 
 async def _turned(bench: Bench, seconds: float) -> None:
@@ -247,7 +247,7 @@ async def _bind(bench: Bench, order: OrderId) -> None:
         row = await reader.scalar(
             text("SELECT id FROM upstream_orders WHERE reference = :ref").bindparams(ref=upstream)
         )
-    await bench.shop.orders.bind(order, int(row or 0), OWNER)
+    await bench.shop.cases.bind(order, int(row or 0), OWNER)
 
 
 async def _listed(bench: Bench, order: OrderId) -> None:
@@ -260,7 +260,7 @@ async def _refunded(bench: Bench, order: OrderId) -> object:
     async with bench.shop.database.read() as reader:
         request = await reader.scalar(text("SELECT max(id) FROM requests"))
     found = await bench.shop.requests.open(request, OWNER)
-    return await bench.shop.orders.refund(found, OWNER)
+    return await bench.shop.cases.refund(found, OWNER)
 
 
 def _taps() -> Cut:
@@ -344,26 +344,26 @@ CUTS: Final[Mapping[str, Cut]] = {
     ),
     "refund": _ends(
         _S.REFUNDED,
-        arrange=lambda bench, order: bench.shop.orders.preview_refund(order, "broken", OWNER),
+        arrange=lambda bench, order: bench.shop.cases.preview_refund(order, "broken", OWNER),
         act=_refunded,
     ),
     "review: give back": _ends(
         _S.RELEASED,
         Fault(error=LOST),
         arrange=_reviewed,
-        act=lambda bench, order: bench.shop.orders.give_back(order, OWNER),
+        act=lambda bench, order: bench.shop.cases.give_back(order, OWNER),
     ),
     "review: by hand": _ends(
         _S.DELIVERED,
         Fault(error=LOST),
         arrange=_reviewed,
-        act=lambda bench, order: bench.shop.orders.hand_over(order, "a.example:1:u:p", OWNER),
+        act=lambda bench, order: bench.shop.cases.hand_over(order, "a.example:1:u:p", OWNER),
     ),
     "review: keep waiting": _ends(
         _S.IN_DOUBT,
         Fault(error=LOST),
         arrange=_reviewed,
-        act=lambda bench, order: bench.shop.orders.keep_waiting(order, OWNER),
+        act=lambda bench, order: bench.shop.cases.keep_waiting(order, OWNER),
     ),
     "review: bind": _ends(
         _S.PREPARING, Fault(error=LOST, is_done=True), arrange=_listed, act=_bind

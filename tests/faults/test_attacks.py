@@ -73,7 +73,7 @@ async def under_review_with_its_order_known(bench: Bench) -> OrderId:
 async def test_waiting_on_for_a_known_upstream_order_polls_it_and_delivers(bench: Bench) -> None:
     order = await under_review_with_its_order_known(bench)
 
-    await bench.shop.orders.keep_waiting(order, OWNER)
+    await bench.shop.cases.keep_waiting(order, OWNER)
     bench.sandbox.orders[0].polls_left = 0
     await bench.pass_time(60)
 
@@ -84,7 +84,7 @@ async def test_waiting_on_while_a_second_order_is_listed_comes_to_rest(bench: Be
     order = await under_review_with_its_order_known(bench)
     bought_by_hand(bench)
 
-    await bench.shop.orders.keep_waiting(order, OWNER)
+    await bench.shop.cases.keep_waiting(order, OWNER)
 
     await drained(bench)
     assert (await bench.shop.orders.find(order)).upstream_order_id == (
@@ -97,7 +97,7 @@ async def test_the_upstream_order_of_an_order_given_back_is_written_off_and_told
 ) -> None:
     order = await under_review_with_its_order_known(bench)
 
-    await bench.shop.orders.give_back(order, OWNER)
+    await bench.shop.cases.give_back(order, OWNER)
     await bench.pass_time(6 * 60, step=60)
 
     assert await lost(bench) == usd("3.50").micros
@@ -111,9 +111,9 @@ async def test_an_order_bound_to_another_upstream_order_lets_the_first_one_go(
     bought_by_hand(bench)
     await bench.pass_time(1)
     await bench.shop.lanes.list(next(iter(bench.shop.lanes)))
-    _, strays = await bench.shop.orders.strays(order)
+    _, strays = await bench.shop.cases.strays(order)
 
-    await bench.shop.orders.bind(order, strays[0].id, OWNER)
+    await bench.shop.cases.bind(order, strays[0].id, OWNER)
     await bench.pass_time(6 * 60, step=60)
 
     bound = await bench.shop.orders.find(order)
@@ -132,7 +132,7 @@ async def test_every_review_is_told_also_the_second_for_the_same_reason(bench: B
     await bench.pass_time(5)
     assert await owed(bench, "order_needs_person") == [OWNER, OTHER_OWNER]
 
-    await bench.shop.orders.keep_waiting(line.order.id, OWNER)
+    await bench.shop.cases.keep_waiting(line.order.id, OWNER)
     await bench.pass_time(5)
 
     assert await state(bench, line.order.id) is OrderState.REVIEW
@@ -181,7 +181,7 @@ async def test_the_watch_leaves_alone_what_a_person_let_wait_meanwhile(bench: Be
     bench.clock.turn(10 * 60)
     bench.sandbox.orders.pop()
 
-    meanwhile(bench, "recent", lambda: bench.shop.orders.keep_waiting(line.order.id, OWNER))
+    meanwhile(bench, "recent", lambda: bench.shop.cases.keep_waiting(line.order.id, OWNER))
     await bench.work()
 
     assert await lost(bench) == 0
@@ -226,8 +226,8 @@ async def test_only_one_of_two_deciding_owners_is_told_that_the_decision_was_the
     order = await under_review_with_its_order_known(bench)
 
     outcomes = await asyncio.gather(
-        bench.shop.orders.give_back(order, OWNER),
-        bench.shop.orders.hand_over(order, "a.example:1:u:p", OTHER_OWNER),
+        bench.shop.cases.give_back(order, OWNER),
+        bench.shop.cases.hand_over(order, "a.example:1:u:p", OTHER_OWNER),
         return_exceptions=True,
     )
 
@@ -249,10 +249,10 @@ async def test_one_stray_bound_to_two_orders_at_once_serves_one(bench: Bench) ->
         await bench.pass_time(5)
         assert await state(bench, line.order.id) is OrderState.REVIEW
         orders.append(line.order.id)
-    _, strays = await bench.shop.orders.strays(orders[1])
+    _, strays = await bench.shop.cases.strays(orders[1])
 
     outcomes = await asyncio.gather(
-        *(bench.shop.orders.bind(order, strays[0].id, OWNER) for order in orders),
+        *(bench.shop.cases.bind(order, strays[0].id, OWNER) for order in orders),
         return_exceptions=True,
     )
 

@@ -58,7 +58,7 @@ async def _bought(bench: Bench, customer: Customer) -> OrderId:
             break
         await bench.pass_time(60, step=30)
     if (await bench.shop.orders.find(line.order.id)).state is OrderState.REVIEW:
-        await bench.shop.orders.give_back(line.order.id, OWNER)
+        await bench.shop.cases.give_back(line.order.id, OWNER)
     return line.order.id
 
 

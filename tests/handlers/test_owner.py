@@ -245,7 +245,7 @@ async def to_review(scene: Scene) -> None:
     await scene.bench.top_up(CustomerId(ANN.id), "20")
     scene.bench.sandbox.faults.append(Fault(error=httpx.ReadTimeout("lost")))
     await scene.ann.buy("1 GB", "NodeMaven")
-    await scene.bench.shop.orders.review(
+    await scene.bench.shop.placing.review(
         (await scene.bench.shop.orders.page(CustomerId(ANN.id), 0)).orders[0].id,
         "too_many_candidates",
     )

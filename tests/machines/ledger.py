@@ -169,7 +169,7 @@ class LedgerMachine(ShopMachine):
 
     @rule(target=refunds, order=orders)
     def preview_refund(self, order: OrderId) -> Asked:
-        found = self.outcome(self.bench.shop.orders.preview_refund(order, "said", OWNER))
+        found = self.outcome(self.bench.shop.cases.preview_refund(order, "said", OWNER))
 
         if order not in self.books.sold:
             assert found is TooLate
@@ -257,9 +257,9 @@ class LedgerMachine(ShopMachine):
         [lane] = self.bench.shop.lanes
         found = self.run(self.bench.shop.orders.find(order))
         plan = self.bench.shop.catalog.offer(found.plan).plan
-        settle = self.bench.shop.orders.settle
+        settle = self.bench.shop.placing.settle
         goods = parse_proxies(f"gate.example:8080:anna:secret{order}")
-        claimed = self.run(self.bench.shop.orders.claim(lane, order, plan))
+        claimed = self.run(self.bench.shop.placing.claim(lane, order, plan))
         answers = self.together(*(settle(order, f"G-{order}", goods, "") for _ in range(taps)))
 
         is_first = order in self.books.holds
@@ -274,7 +274,7 @@ class LedgerMachine(ShopMachine):
             self.seen["capture: again" if was_sold else "capture: nothing held"] += 1
 
     def _release(self, order: OrderId, taps: int) -> None:
-        release = self.bench.shop.orders.release
+        release = self.bench.shop.placing.release
         answers = self.together(*(release(order, "unavailable") for _ in range(taps)))
 
         is_first = order in self.books.holds
@@ -285,7 +285,7 @@ class LedgerMachine(ShopMachine):
 
     async def _refund(self, request: RequestId) -> Order:
         asked = await self.bench.shop.requests.open(request, OWNER)
-        return await self.bench.shop.orders.refund(asked, OWNER)
+        return await self.bench.shop.cases.refund(asked, OWNER)
 
     async def _post(self, reference: str, customer: int) -> None:
         wallet = wallet_of(self.customers[customer].id)

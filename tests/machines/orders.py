@@ -114,7 +114,7 @@ class OrderMachine(ShopMachine):
         lost = {_S.RESERVED, _S.PLACING, _S.IN_DOUBT}
         expected = [order for order, one in sorted(self.known.items()) if one.state in lost]
 
-        assert list(self.run(self.bench.shop.orders.set_aside())) == expected
+        assert list(self.run(self.bench.shop.placing.set_aside())) == expected
         for order in expected:
             self.known[order].state = OrderState.REVIEW
 
@@ -156,42 +156,42 @@ class OrderMachine(ShopMachine):
 
     async def _do(self, order: OrderId, verb: str, reference: str) -> object:
         shop, one = self.bench.shop, self.known[order]
-        orders = shop.orders
+        orders, placing, cases = shop.orders, shop.placing, shop.cases
         [lane] = shop.lanes
         match verb:
             case "claim":
                 found = await orders.find(order)
-                return await orders.claim(lane, order, shop.catalog.offer(found.plan).plan)
+                return await placing.claim(lane, order, shop.catalog.offer(found.plan).plan)
             case "back_in_line":
-                await orders.back_in_line(order, "busy", 3)
+                await placing.back_in_line(order, "busy", 3)
                 return None
             case "prepare":
-                return await orders.settle(order, reference, None, "")
+                return await placing.settle(order, reference, None, "")
             case "deliver" | "deliver_what_is_taken":
-                return await orders.settle(order, reference, parse_proxies(pasted(order)), "")
+                return await placing.settle(order, reference, parse_proxies(pasted(order)), "")
             case "release":
-                return await orders.release(order, "unavailable")
+                return await placing.release(order, "unavailable")
             case "cancel":
                 return await orders.cancel(self.customers[one.customer].id, order)
             case "doubt":
-                await orders.doubt(order, "lost")
+                await placing.doubt(order, "lost")
                 return None
             case "review":
-                return await orders.review(order, "no_listing")
+                return await placing.review(order, "no_listing")
             case "bind":
-                return await orders.bind(order, await self._listed(lane.id, reference), OWNER)
+                return await cases.bind(order, await self._listed(lane.id, reference), OWNER)
             case "hand_over":
-                return await orders.hand_over(order, pasted(order), OWNER)
+                return await cases.hand_over(order, pasted(order), OWNER)
             case "give_back":
-                return await orders.give_back(order, OWNER)
+                return await cases.give_back(order, OWNER)
             case "keep_waiting":
-                return await orders.keep_waiting(order, OWNER)
+                return await cases.keep_waiting(order, OWNER)
             case "refund":
                 if one.refund is None:
-                    preview = await orders.preview_refund(order, "said", OWNER)
+                    preview = await cases.preview_refund(order, "said", OWNER)
                     one.refund = preview.request
                 request = await shop.requests.open(one.refund, OWNER)
-                return await orders.refund(request, OWNER)
+                return await cases.refund(request, OWNER)
             case _:
                 raise AssertionError(verb)
 

@@ -105,9 +105,9 @@ async def trade(bench: Bench) -> None:
     await bench.refresh()
     await bench.buy(customer, "abcproxy", "1")
     await bench.work()
-    preview = await bench.shop.orders.preview_refund(REFUNDED, "it is slow", OWNER)
+    preview = await bench.shop.cases.preview_refund(REFUNDED, "it is slow", OWNER)
     request = await bench.shop.requests.open(preview.request, OWNER)
-    await bench.shop.orders.refund(request, OWNER)
+    await bench.shop.cases.refund(request, OWNER)
     for order in (OPEN, CANCELLED):
         assert (await bench.buy(customer, "abcproxy", "5")).order.id == order
     bench.clock.turn(21)

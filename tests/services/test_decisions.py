@@ -19,7 +19,7 @@ async def in_review(bench: Bench) -> OrderId:
     bench.sandbox.faults.append(Fault(error=httpx.ReadTimeout("lost"), is_done=True))
     line = await bench.buy(customer)
     await bench.work()
-    await bench.shop.orders.review(line.order.id, "too_many_candidates")
+    await bench.shop.placing.review(line.order.id, "too_many_candidates")
     await bench.shop.lanes.list(next(iter(bench.shop.lanes)))
     return line.order.id
 
@@ -27,16 +27,16 @@ async def in_review(bench: Bench) -> OrderId:
 async def decide(
     bench: Bench, decision: str, order: OrderId, by: CustomerId = OWNER
 ) -> OrderState:
-    orders = bench.shop.orders
+    cases = bench.shop.cases
     match decision:
         case "bind":
-            decided = await orders.bind(order, 1, by)
+            decided = await cases.bind(order, 1, by)
         case "by hand":
-            decided = await orders.hand_over(order, PASTED, by)
+            decided = await cases.hand_over(order, PASTED, by)
         case "give back":
-            decided = await orders.give_back(order, by)
+            decided = await cases.give_back(order, by)
         case _:
-            decided = await orders.keep_waiting(order, by)
+            decided = await cases.keep_waiting(order, by)
     return decided.state
 
 
@@ -50,11 +50,11 @@ async def test_a_decision_said_twice_is_done_once_and_answered_twice(
     order = await in_review(bench)
 
     first = await decide(bench, decision, order)
-    moves = (await bench.shop.orders.file(order)).moves
+    moves = (await bench.shop.cases.file(order)).moves
     second = await decide(bench, decision, order)
 
     assert second is first
-    assert (await bench.shop.orders.file(order)).moves == moves
+    assert (await bench.shop.cases.file(order)).moves == moves
 
 
 @DECISIONS
@@ -68,7 +68,7 @@ async def test_a_decision_after_another_owners_is_too_late(bench: Bench, decisio
 
 async def test_other_credentials_after_a_delivery_by_hand_are_too_late(bench: Bench) -> None:
     order = await in_review(bench)
-    await bench.shop.orders.hand_over(order, PASTED, OWNER)
+    await bench.shop.cases.hand_over(order, PASTED, OWNER)
 
     with pytest.raises(TooLate):
-        await bench.shop.orders.hand_over(order, PASTED.replace("secret", "other"), OWNER)
+        await bench.shop.cases.hand_over(order, PASTED.replace("secret", "other"), OWNER)

@@ -129,10 +129,10 @@ async def test_somebody_elses_order_is_never_sold_and_makes_the_bot_careful(benc
     await bench.pass_time(10)
 
     assert await state(bench, line.order.id) is OrderState.REVIEW
-    order, candidates = await bench.shop.orders.strays(line.order.id)
+    order, candidates = await bench.shop.cases.strays(line.order.id)
     assert order.reason == "shared_account"
     assert [one.plan for one in candidates] == ["1"]
-    await bench.shop.orders.bind(line.order.id, candidates[0].id, OWNER)
+    await bench.shop.cases.bind(line.order.id, candidates[0].id, OWNER)
     await bench.work()
     assert await state(bench, line.order.id) is OrderState.DELIVERED
 
@@ -149,8 +149,8 @@ async def test_more_candidates_than_orders_ask_a_person(bench: Bench) -> None:
 
     assert await state(bench, line.order.id) is OrderState.REVIEW
     with pytest.raises(TooLate):
-        await bench.shop.orders.bind(line.order.id, 999, OWNER)
-    await bench.shop.orders.give_back(line.order.id, OWNER)
+        await bench.shop.cases.bind(line.order.id, 999, OWNER)
+    await bench.shop.cases.give_back(line.order.id, OWNER)
     assert await bench.balance(customer) == usd("5")
 
 
@@ -176,5 +176,5 @@ async def test_credentials_that_never_come_are_handed_to_a_person(bench: Bench) 
     assert await state(bench, line.order.id) is OrderState.REVIEW
     assert await bench.balance(customer) == usd("0.97")
     pasted = "gate.example.com:8080:anna:secret"
-    await bench.shop.orders.hand_over(line.order.id, pasted, OWNER)
+    await bench.shop.cases.hand_over(line.order.id, pasted, OWNER)
     assert await state(bench, line.order.id) is OrderState.DELIVERED

@@ -21,7 +21,7 @@ from bot.domain.requests import TopUp
 from bot.domain.shop import Sent
 from bot.services.lanes import Lane
 from bot.services.leases import LASTS, Lease, LeaseLost
-from bot.services.orders import Placing
+from bot.services.placing import Claimed
 from bot.upstreams.sandbox import Fault
 from tests.bench import OWNER, Bench, HandClock
 from tests.conftest import ON_SQLITE
@@ -92,7 +92,7 @@ async def test_a_hold_that_nobody_would_be_told_of_is_not_given_back(bench: Benc
     line = await bench.buy(customer)
 
     with breaking(bench.shop.database, "INSERT INTO outbox"), pytest.raises(Broken):
-        await bench.shop.orders.release(line.order.id, "unavailable")
+        await bench.shop.placing.release(line.order.id, "unavailable")
 
     assert (await bench.shop.orders.find(line.order.id)).state is OrderState.RESERVED
     assert await bench.balance(customer) == usd("5.97")
@@ -124,18 +124,18 @@ async def test_a_request_that_leaves_too_late_is_not_sent(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, by_the_wall: float, elapsed: float
 ) -> None:
     customer = await bench.customer(1, balance="5")
-    really_claim = bench.shop.orders.claim
+    really_claim = bench.shop.placing.claim
     sent_before = []
 
-    async def frozen_once(lane: Lane, order: OrderId, plan: Plan) -> Placing | None:
-        placing = await really_claim(lane, order, plan)
+    async def frozen_once(lane: Lane, order: OrderId, plan: Plan) -> Claimed | None:
+        claimed = await really_claim(lane, order, plan)
         sent_before.append(bench.sandbox.count("POST"))
         if len(sent_before) == 1:
             bench.clock._now += timedelta(seconds=by_the_wall)
             bench.clock._elapsed += elapsed
-        return placing
+        return claimed
 
-    monkeypatch.setattr(bench.shop.orders, "claim", frozen_once)
+    monkeypatch.setattr(bench.shop.placing, "claim", frozen_once)
     line = await bench.buy(customer)
     await bench.work()
 
@@ -162,12 +162,12 @@ async def test_a_hold_that_was_given_back_is_never_captured_whatever_its_state_s
 ) -> None:
     customer = await bench.customer(1, balance="10")
     order = (await bench.buy(customer)).order.id
-    await bench.shop.orders.release(order, "unavailable")
+    await bench.shop.placing.release(order, "unavailable")
     delivery = parse_proxies("gate.example:8080:anna:secret")
 
     async with bench.shop.database.write() as tx:
         await tx.execute(text("UPDATE orders SET state = 'placing'"))
-    settled = await bench.shop.orders.settle(order, "G-9", delivery, "")
+    settled = await bench.shop.placing.settle(order, "G-9", delivery, "")
     state = (await bench.shop.orders.find(order)).state
     async with bench.shop.database.write() as tx:
         await tx.execute(text("UPDATE orders SET state = 'released'"))
@@ -205,7 +205,7 @@ async def test_a_delivery_whose_credentials_cannot_be_kept_is_not_told(bench: Be
 
 
 async def notices(bench: Bench, order: OrderId) -> tuple[Sent, ...]:
-    return (await bench.shop.orders.file(order)).notices
+    return (await bench.shop.cases.file(order)).notices
 
 
 @ON_SQLITE

@@ -144,7 +144,7 @@ async def test_an_order_left_in_placing_by_a_crash_is_never_sent_again(bench: Be
     line = await bench.buy(customer)
     lane = next(iter(bench.shop.lanes))
     await bench.shop.lanes.read(lane)
-    await bench.shop.orders.claim(lane, line.order.id, bench.offer("nodemaven", "1").plan)
+    await bench.shop.placing.claim(lane, line.order.id, bench.offer("nodemaven", "1").plan)
 
     bench.restart_workers()
     await bench.pass_time(16 * 60, step=10)

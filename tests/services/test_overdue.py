@@ -56,7 +56,7 @@ async def rested(bench: Bench, state: OrderState) -> OrderId:
         await bench.work()
     if state is OrderState.PLACING:
         plan = bench.offer("nodemaven", "1").plan
-        await bench.shop.orders.claim(next(iter(bench.shop.lanes)), line.order.id, plan)
+        await bench.shop.placing.claim(next(iter(bench.shop.lanes)), line.order.id, plan)
     assert (await bench.shop.orders.find(line.order.id)).state is state
     await look(bench)
     return line.order.id
@@ -124,7 +124,7 @@ async def test_owners_are_reminded_hourly_of_an_order_that_waits_for_them(bench:
     line = await bench.buy(await bench.customer(1, balance="9"))
     bench.sandbox.faults.append(Fault(error=LOST))
     await bench.work()
-    await bench.shop.orders.review(line.order.id, "too_many_candidates")
+    await bench.shop.placing.review(line.order.id, "too_many_candidates")
 
     for _ in range(25):
         bench.clock.turn(3600)

@@ -133,7 +133,7 @@ async def test_nothing_that_the_old_key_opens_is_left_in_the_file(
         order = (await bench.buy(await bench.customer(1))).order.id
         await bench.work()
         long_answer = (await sealed(database_url))[order]
-        await bench.shop.orders.hand_over(order, "gate.example:8080:anna:secret", OWNER)
+        await bench.shop.cases.hand_over(order, "gate.example:8080:anna:secret", OWNER)
     before = await sealed(database_url) | {0: long_answer}
 
     await rekey(settings_for(database_url, secret_key=ring(NEW, OLD)), clock=clock)

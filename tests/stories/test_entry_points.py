@@ -81,7 +81,7 @@ async def test_whatever_is_typed_is_answered_and_moves_nothing(
         await app.pass_time(11)
     sandbox.faults.append(Fault(pending=10_000))
     await customer.buy("1 GB", "ABC Proxy")
-    await app.shop.orders.review(OrderId(3), "no_credentials")
+    await app.shop.placing.review(OrderId(3), "no_credentials")
     before = await _money(app)
 
     for route in TYPED:

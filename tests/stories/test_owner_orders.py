@@ -52,7 +52,7 @@ async def unknown(app: ShopFloor, customer: Customer) -> None:
     """An order of Alice's under review that nothing in the upstream's list fits."""
     app.sandbox.faults.append(Fault(error=httpx.ReadTimeout("lost")))
     await customer.buy("1 GB", "NodeMaven")
-    await app.shop.orders.review(OrderId(1), "no_listing")
+    await app.shop.placing.review(OrderId(1), "no_listing")
     await app.settle()
     assert await app.state(customer) is OrderState.REVIEW
 
@@ -148,7 +148,7 @@ async def test_a_code_is_delivered_by_hand_as_a_code(
 ) -> None:
     app.sandbox.faults.append(Fault(error=httpx.ReadTimeout("lost")))
     await customer.buy("25 IPs", "9Proxy CD Key")
-    await app.shop.orders.review(OrderId(1), "no_listing")
+    await app.shop.placing.review(OrderId(1), "no_listing")
     await owner.press(HandOver(order=1).pack())
 
     await owner.send("9P-HAND-MADE")

@@ -113,7 +113,7 @@ async def test_a_customer_can_neither_use_nor_see_anything_of_the_owners(
 ) -> None:
     app.sandbox.faults.append(Fault(error=httpx.ReadTimeout("lost")))
     await customer.buy("1 GB", "NodeMaven")
-    await app.shop.orders.review(OrderId(1), "no_listing")
+    await app.shop.placing.review(OrderId(1), "no_listing")
     await owner.send("/topup 1002 5")
     await owner.send("/markup 0%")
     await owner.send("/topup 1001 5")
@@ -135,7 +135,7 @@ async def test_a_customer_can_neither_use_nor_see_anything_of_the_owners(
     for message in customer.messages[known:]:
         for words in ("Boris", "Борис", "1002", "Olga", "900", "Markup", "15%", "account 1"):
             assert words not in message.text, message.text
-    await app.shop.orders.give_back(OrderId(1), (await app.order(customer)).customer)
+    await app.shop.cases.give_back(OrderId(1), (await app.order(customer)).customer)
 
 
 async def everything(app: ShopFloor) -> list[tuple[object, ...]]:

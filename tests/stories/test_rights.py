@@ -161,7 +161,7 @@ async def case(
     await customer.tap("Buy")
     sandbox.faults.append(Fault(pending=10_000))
     await customer.buy("1 GB", "ABC Proxy")
-    await app.shop.orders.review(OrderId(3), "no_credentials")
+    await app.shop.placing.review(OrderId(3), "no_credentials")
     await app.settle()
     assert await app.state(customer) is OrderState.REVIEW
     await owner.send(f"/topup {ALICE.id} 10")

@@ -1,0 +1,50 @@
+"""Rows of orders, and the order that the rest of the shop knows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.db.models import OrderRow
+from bot.domain.catalog import PlanId, ProviderId
+from bot.domain.errors import NotFound
+from bot.domain.money import Money
+from bot.domain.orders import CustomerId, Order, OrderId, OrderState
+
+ORDER = (*OrderRow.__table__.c,)
+
+
+async def row_of(reader: AsyncConnection, order: OrderId) -> Row[Any]:
+    """Anybody's order; raises `NotFound`."""
+    row = (await reader.execute(select(*ORDER).where(OrderRow.id == order))).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def order_of(row: Row[Any]) -> Order:
+    """A row of `orders` as the rest of the shop knows it."""
+    return Order(
+        id=OrderId(row.id),
+        customer=CustomerId(row.customer_id),
+        plan=PlanId(row.plan_id),
+        provider=ProviderId(row.provider_id),
+        provider_name=row.provider_name,
+        title=row.title,
+        is_code=bool(row.is_code),
+        quantity=row.quantity,
+        price=Money(row.price_micros),
+        cost=Money(row.cost_micros),
+        state=OrderState(row.state),
+        accepted_at=row.accepted_at,
+        moved_at=row.moved_at,
+        reason=row.reason,
+        upstream_order_id=row.upstream_order_id,
+        shown_at=row.shown_at,
+        works_until=None
+        if row.days is None or row.sent_at is None
+        else row.sent_at + timedelta(days=row.days),
+    )

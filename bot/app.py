@@ -35,6 +35,7 @@ from bot.services.cases import Cases
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
 from bot.services.delivery import Deliveries
+from bot.services.desk import ShopDesk
 from bot.services.exchanges import Exchanges
 from bot.services.formats import Formats
 from bot.services.fulfilment import LOOK, Abandoned, LaneWorker
@@ -59,7 +60,6 @@ from bot.services.restores import (
 )
 from bot.services.rotation import Rotated, keys_in_use, rotate
 from bot.services.search import Search
-from bot.services.shop import ShopDesk
 from bot.services.stops import Stops
 from bot.services.support import Support
 from bot.services.usage import Usages

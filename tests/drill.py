@@ -24,9 +24,9 @@ from bot.db.models import (
 )
 from bot.db.session import Database
 from bot.domain.customers import Customer
+from bot.domain.desk import Resumed
 from bot.domain.errors import CustomerError, ShopClosed, StartRefused
 from bot.domain.orders import OrderId, OrderState
-from bot.domain.shop import Resumed
 from bot.services.leases import LASTS
 from bot.upstreams.sandbox import Fault
 from tests.bench import OWNER, Bench, HandClock, opened, sandbox_for, settings_for

@@ -409,8 +409,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         "one owner's button for everybody",
-        "bot/handlers/owner.py",
-        "tap(GiveBack, give_back, role=_OWNER)",
+        "bot/handlers/cases.py",
+        "tap(GiveBack, give_back, role=Role.OWNER)",
         "tap(GiveBack, give_back)",
         _TROUBLE + "test_an_owners_buttons_do_nothing_for_a_customer",
     ),

@@ -185,9 +185,9 @@ COMMAND_LINES = (
     "&& .venv/bin/python -m pytest -q",
 )
 WORDS = (
-    "Upstream", "Provider", "Plan", "Offer", "Intent", "Order", "Hold", "Posting", "Delivery",
-    "Format", "Exchange", "Taste", "Proof", "Usage check", "Lane", "Match group", "Screen",
-    "Notice", "Customer", "Owner",
+    "Upstream", "Provider", "Plan", "Offer", "Intent", "Order", "Move", "Hold", "Posting",
+    "Delivery", "Format", "Exchange", "Taste", "Proof", "Case", "Request", "Desk", "Usage check",
+    "Lane", "Match group", "Screen", "Notice", "Customer", "Owner",
 )  # fmt: skip
 
 # In pieces, as above: notes that were never part of the project, and folders of one machine.

@@ -21,9 +21,9 @@ from bot.app import build, restore
 from bot.db import archive
 from bot.db.models import OutboxRow
 from bot.db.session import BooksGone, Database
+from bot.domain.desk import Resumed
 from bot.domain.errors import StartRefused
 from bot.domain.orders import CustomerId, OrderState
-from bot.domain.shop import Resumed
 from bot.services import restores
 from bot.services.leases import LASTS
 from bot.services.restores import Restored

@@ -27,7 +27,7 @@ from bot.domain.formats import FileKind, Format
 from bot.domain.money import usd
 from bot.domain.orders import OrderId
 from bot.domain.tastes import ANY
-from bot.handlers import ROUTES, owner, routes
+from bot.handlers import OWNERS, ROUTES, routes
 from bot.handlers.introduction import commands, introduce, owner_commands
 from bot.handlers.routes import Attached, Picked, Role, Route, Said, Tap, Typed
 from bot.i18n import LANGUAGES, Texts, texts
@@ -273,13 +273,13 @@ def test_every_handler_answers_with_something_that_can_be_shown(route: Route) ->
     assert set(get_args(given) or (given,)) <= {Screen, Toast, Later, *get_args(Answer)}
 
 
-@pytest.mark.parametrize("route", owner.ROUTES, ids=name_of)
+@pytest.mark.parametrize("route", OWNERS, ids=name_of)
 def test_every_owner_route_is_for_owners_only(route: Route) -> None:
     assert route.role is Role.OWNER
 
 
 def test_only_owner_routes_are() -> None:
-    others = [route for route in ROUTES if route not in owner.ROUTES]
+    others = [route for route in ROUTES if route not in OWNERS]
 
     assert [name_of(route) for route in others if route.role is not Role.ANYBODY] == []
 

@@ -8,20 +8,37 @@ from aiogram import Router
 
 from bot.domain.clock import Clock
 from bot.handlers import (
+    cases,
+    customers,
     delivery,
+    desk,
     exchanges,
     fallback,
+    markup,
     orders,
-    owner,
     proofs,
+    requests,
     search,
     shop,
+    subscriptions,
     tastes,
+    topups,
     usage,
     wallet,
 )
 from bot.handlers.arrival import Arrival
 from bot.handlers.routes import Route, router
+
+OWNERS: Final[tuple[Route, ...]] = (
+    *topups.ROUTES,
+    *requests.ROUTES,
+    *markup.ROUTES,
+    *desk.ROUTES,
+    *cases.ROUTES,
+    *subscriptions.ROUTES,
+    *customers.ROUTES,
+)
+"""What owners alone may do."""
 
 ROUTES: Final[tuple[Route, ...]] = (
     *shop.ROUTES,
@@ -33,7 +50,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *search.ROUTES,
     *usage.ROUTES,
     *wallet.ROUTES,
-    *owner.ROUTES,
+    *OWNERS,
 )
 """Every tap, command and typed answer that means something."""
 

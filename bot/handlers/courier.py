@@ -59,20 +59,21 @@ from bot.handlers.render import Renderer, limit_of
 from bot.i18n import Texts, texts
 from bot.screens import delivery as delivery_screens
 from bot.screens import exchanges as exchange_screens
-from bot.screens import notices
+from bot.screens import notices, owner_notices
 from bot.screens import orders as order_screens
 from bot.screens import proofs as proof_screens
 from bot.screens import usage as usage_screens
 from bot.screens.base import Screen
+from bot.screens.troubles import trouble
 from bot.screens.welcome import welcome
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
+from bot.services.desk import ShopDesk
 from bot.services.formats import Formats
 from bot.services.markup import Markup
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox, Owed
 from bot.services.proofs import Proofs
-from bot.services.shop import ShopDesk
 from bot.services.usage import Usages
 
 log: Final = structlog.stdlib.get_logger(__name__)
@@ -317,50 +318,54 @@ class Courier:
         person = self._customers.person
         match owed.notice:
             case CustomerAsks() as notice:
-                return notices.customer_asks(t, notice, await person(notice.customer))
+                return owner_notices.customer_asks(t, notice, await person(notice.customer))
             case CustomerComplains() as notice:
                 order = await self._orders.find(notice.order)
                 seen = self._usages.known(order) or await self._usages.last(order.id)
-                return notices.customer_complains(
+                return owner_notices.customer_complains(
                     t, notice, order, await person(order.customer), seen
                 )
             case WalletMoved() as notice:
                 by = await person(notice.by)
-                return notices.wallet_moved(t, notice, by, await person(notice.customer))
+                return owner_notices.wallet_moved(t, notice, by, await person(notice.customer))
             case MarkupMoved() as notice:
                 named = await self._markup.change(RuleChangeId(notice.change))
-                return notices.markup_moved(t, notice, await person(notice.by), named)
+                return owner_notices.markup_moved(t, notice, await person(notice.by), named)
             case OrderNeedsPerson() as notice:
                 order = await self._orders.find(notice.order)
-                return notices.order_needs_person(t, notice, order, await person(order.customer))
+                return owner_notices.order_needs_person(
+                    t, notice, order, await person(order.customer)
+                )
             case OrderToDeliver() as notice:
                 order = await self._orders.find(notice.order)
                 # Somebody has delivered it meanwhile.
                 if order.state is not OrderState.PREPARING:
                     return None
-                return notices.order_to_deliver(t, notice, order, await person(order.customer))
+                return owner_notices.order_to_deliver(
+                    t, notice, order, await person(order.customer)
+                )
             case ExchangeToDeliver() as notice:
                 order = await self._orders.find(notice.order)
                 return exchange_screens.to_deliver(t, order, await person(order.customer))
             case SubscriptionRuns() as notice:
-                return notices.subscription_runs(t, notice)
+                return owner_notices.subscription_runs(t, notice)
             case OrderDecided() as notice:
                 order = await self._orders.find(notice.order)
-                return notices.order_decided(t, notice, await person(notice.by), order)
+                return owner_notices.order_decided(t, notice, await person(notice.by), order)
             case Sold() as notice:
                 order = await self._orders.find(notice.order)
-                return notices.sold(t, notice, order, await person(order.customer))
+                return owner_notices.sold(t, notice, order, await person(order.customer))
             case StrayFound() as notice:
-                return notices.stray_found(t, notice)
+                return owner_notices.stray_found(t, notice)
             case BackupMade() as notice:
                 # One that is gone by now was thinned out; the next day's comes by itself.
                 is_there = await asyncio.to_thread(Path(notice.file).is_file)
-                return notices.backup_made(t, notice) if is_there else None
+                return owner_notices.backup_made(t, notice) if is_there else None
             case ShopReady():
                 await give_owner_menu(self._bot, owed.chat_id)
                 return welcome(t, await self._desk.state(), self._markup.rules()[0])
             case Trouble() as notice:
-                return notices.trouble(t, notice)
+                return trouble(t, notice)
             case _:
                 return None
 

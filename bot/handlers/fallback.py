@@ -19,7 +19,7 @@ from bot import callbacks
 from bot.domain.customers import Customer
 from bot.domain.errors import CustomerError, TooSoon
 from bot.i18n import Text, Texts
-from bot.screens import owner, problems, shop
+from bot.screens import problems, shop, topups
 from bot.screens.base import Answer, Later, Screen, Toast
 
 log: Final = structlog.stdlib.get_logger(__name__)
@@ -124,7 +124,7 @@ async def unknown_words(message: Message, t: Texts, customer: Customer) -> Scree
     home = shop.home(t, customer, None)
     question = _open_question(message, customer)
     if customer.is_owner and message.forward_origin is not None:
-        return replace(home, body=owner.forwarded(t).body, asks=question)
+        return replace(home, body=topups.forwarded(t).body, asks=question)
     return replace(home, body=problems.unknown_words(t).body, asks=question)
 
 

@@ -11,8 +11,8 @@ from bot.domain.orders import CustomerId, OrderId
 from bot.domain.search import Kind, Way
 from bot.handlers.routes import Route, said, tap, typed
 from bot.i18n import Texts
+from bot.screens import cases as case_screens
 from bot.screens import orders as order_screens
-from bot.screens import owner as owner_screens
 from bot.screens import search as screens
 from bot.screens.base import Screen
 from bot.services.cases import Cases
@@ -70,7 +70,7 @@ async def _look(
         case ():
             return screens.nothing(t, looked, is_owner=customer.is_owner)
         case (Way(kind=Kind.ORDER, value=number),) if customer.is_owner:
-            return owner_screens.order(t, await cases.file(OrderId(int(number))))
+            return case_screens.order(t, await cases.file(OrderId(int(number))))
         case (Way(kind=Kind.ORDER, value=number),):
             return order_screens.order(t, await orders.line(customer.id, OrderId(int(number))))
         case (way,):

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from aiogram.filters.callback_data import CallbackData
 
-from bot.callbacks import AskOwner, Home, MyOrders
+from bot.callbacks import AskOwner, Home, MyOrders, Shop
 from bot.domain.orders import Order, OrderId
 from bot.i18n import Joined, Text, Texts, Value, clean, lines
 
@@ -161,6 +161,21 @@ def ways_out(t: Texts, back: CallbackData) -> Row:
     """The last row: one level up and, where that is not Home already, Home."""
     up = Button(t("⬅️ Back"), back)
     return (up,) if isinstance(back, Home) else (up, Button(t("🏠 Home"), Home()))
+
+
+def in_rows(buttons: Sequence[Button], width: int) -> tuple[Row, ...]:
+    """So many buttons a row."""
+    return tuple(tuple(buttons[start : start + width]) for start in range(0, len(buttons), width))
+
+
+def to_home(t: Texts) -> Row:
+    """The way to the first screen."""
+    return (Button(t("🏠 Home"), Home()),)
+
+
+def to_shop(t: Texts) -> Row:
+    """The way to the owner's desk."""
+    return (Button(t("🛠 Shop"), Shop()),)
 
 
 def contact(t: Texts, support: str | None) -> Button | Link:

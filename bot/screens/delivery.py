@@ -50,7 +50,7 @@ from bot.screens.base import (
     until,
     ways_out,
 )
-from bot.screens.notices import units
+from bot.screens.words import units
 
 MOST_LINES = 10
 """More proxies or codes than these come as a file."""

@@ -16,7 +16,7 @@ from bot.domain.exchanges import UNDER_WAY, Exchanged, ExchangeState
 from bot.domain.orders import Order
 from bot.i18n import Code, Text, Texts, Value, lines, paragraphs
 from bot.screens.base import Button, Row, Screen, Style, bought, kept_ways_out, short, ways_out
-from bot.screens.notices import MOST_NAME
+from bot.screens.words import MOST_NAME
 
 
 def confirm(t: Texts, order: Order, intent: str) -> Screen:

@@ -38,7 +38,7 @@ from bot.screens.base import (
     ways_out,
 )
 from bot.screens.listing import order_button, state_word, turn
-from bot.screens.notices import released_because
+from bot.screens.words import released_because
 
 
 def order(t: Texts, line: Line, *, just_bought: bool = False) -> Screen:

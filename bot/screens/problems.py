@@ -37,7 +37,7 @@ from bot.domain.errors import (
 )
 from bot.i18n import Text, Texts, Value, lines, paragraphs
 from bot.screens.base import Button, Link, Row, Screen, short
-from bot.screens.notices import scope_words
+from bot.screens.words import scope_words
 
 MOST_TYPED = 60
 """Most characters that are shown of what somebody typed."""

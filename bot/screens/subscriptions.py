@@ -6,7 +6,7 @@ from bot.callbacks import CancelledByHand, Shop, ShowSubscriptions
 from bot.domain.subscriptions import Subscription
 from bot.i18n import Text, Texts, lines, paragraphs
 from bot.screens.base import Button, Row, Screen, Style, short
-from bot.screens.notices import MOST_NAME, upstream_name
+from bot.screens.words import MOST_NAME, upstream_name
 
 MOST_SHOWN = 20
 MOST_BUTTONS = 6

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from bot.callbacks import Browse, Shop, ShowMarkup
+from bot.domain.desk import LaneState, ShopState
 from bot.domain.markup import RuleLine
-from bot.domain.shop import LaneState, ShopState
 from bot.i18n import Text, Texts, lines, paragraphs
 from bot.screens.base import Button, Screen
-from bot.screens.notices import upstream_name
+from bot.screens.words import upstream_name
 
 MOST_LANES = 20
 """Named here; `/shop` says how many more there are."""

@@ -19,6 +19,7 @@ from bot.db.models import (
     UpstreamOrderRow,
 )
 from bot.db.session import Database
+from bot.domain.cases import Case, OrderFile, Sent
 from bot.domain.clock import Clock
 from bot.domain.customers import Person
 from bot.domain.errors import NotFound, TooLate
@@ -35,7 +36,6 @@ from bot.domain.orders import (
     UpstreamOrder,
 )
 from bot.domain.requests import Refund, RefundPreview, Request
-from bot.domain.shop import Case, OrderFile, Sent
 from bot.domain.wallets import PostingKind
 from bot.services.delivery import Deliveries, codes_in, proxies_in
 from bot.services.lanes import Lanes

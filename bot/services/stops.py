@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import StopRow
 from bot.domain.clock import Clock
+from bot.domain.desk import Stop
 from bot.domain.errors import ShopClosed
 from bot.domain.orders import LaneId
-from bot.domain.shop import Stop
 
 SHOP = "shop"
 """The scope that stops all selling and topping up."""

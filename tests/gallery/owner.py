@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.domain.cases import Case
 from bot.domain.catalog import Offer
+from bot.domain.desk import LaneState, Stop
 from bot.domain.markup import EVERYTHING, NamedChange, RulePage, Scope
 from bot.domain.money import usd
 from bot.domain.notices import (
@@ -30,15 +32,44 @@ from bot.domain.notices import (
 )
 from bot.domain.orders import LaneId, OrderState, UpstreamOrder
 from bot.domain.requests import MarkupChange, MarkupPreview, PriceMove, RefundPreview, TopUpPreview
-from bot.domain.shop import Case, LaneState, Stop
 from bot.domain.subscriptions import Subscription, SubscriptionId
 from bot.i18n import Texts
-from bot.screens import notices, owner, subscriptions
+from bot.screens import (
+    cases,
+    customers,
+    desk,
+    markup,
+    notices,
+    owner_notices,
+    requests,
+    subscriptions,
+    topups,
+    troubles,
+)
 from bot.screens.welcome import welcome
+from bot.screens.words import too_long
 from tests.gallery import Shown, alert, show
-from tests.screens.owner_samples import ANN, GIG, NODEMAVEN, NOON, OLGA, ORDER, STATE, order_in
-from tests.screens.test_notices import EVERYTHING_RULE, INTENT, MEASURED, TROUBLES
-from tests.screens.test_owner import CHANGE, FILE, PREVIEW, REQUEST, RULES, SAMPLE, TOP_UP
+from tests.screens.owner_samples import (
+    ANN,
+    CHANGE,
+    EVERYTHING_RULE,
+    FILE,
+    GIG,
+    NODEMAVEN,
+    NOON,
+    OLGA,
+    ORDER,
+    PREVIEW,
+    REQUEST,
+    RULES,
+    SAMPLE,
+    STATE,
+    TOP_UP,
+    order_in,
+)
+from tests.screens.test_notices import INTENT
+from tests.screens.test_owner_notices import MEASURED
+from tests.screens.test_troubles import TROUBLES
 
 REVIEW = order_in(OrderState.REVIEW, "too_many_candidates")
 STRAY = UpstreamOrder(5, "ord_9x1a90", "nodemaven", "1GB", NOON)
@@ -50,56 +81,59 @@ RUNS = Subscription(
 )  # fmt: skip
 
 
-def of_owner(t: Texts) -> Iterator[Shown]:
-    """Commands of an owner."""
-    yield from _of_money(t)
-    yield from _of_markup(t)
-    yield from _of_shop(t)
-    yield from _of_decisions(t)
-    yield show("", owner.block_whom, t)
-    yield show("", owner.blocked, t, ANN)
-    yield show("", owner.unblocked, t, ANN)
-    yield show("", owner.not_yourself, t)
-    yield show("", owner.ask_reply, t, ANN)
-    yield show("refused", owner.ask_reply, t, ANN, owner.too_long(t, 1000))
-    yield show("", owner.replied, t, ANN.id)
-
-
-def _of_money(t: Texts) -> Iterator[Shown]:
-    yield show("", owner.pick_person, t)
-    yield show("", owner.unknown_person, t, "demo_shop_bot")
-    yield show("", owner.hidden_person, t)
-    yield show("", owner.forwarded, t)
-    yield show("", owner.ask_amount, t, ANN)
-    yield show("refused", owner.ask_amount, t, ANN, owner.not_an_amount(t, "1e3"))
-    yield show("", owner.top_up_refused, t, owner.not_an_amount(t, "-5"))
-    yield show("no amount", owner.debit_refused, t, owner.not_a_debit(t, "1,000"))
-    yield show("no reason", owner.debit_refused, t, owner.no_reason(t))
-    yield show("", owner.top_up, t, PREVIEW)
-    yield show("a second time", owner.top_up, t, replace(PREVIEW, repeats=NOON))
+def of_topups(t: Texts) -> Iterator[Shown]:
+    """Money added and taken."""
+    yield show("", topups.pick_person, t)
+    yield show("", topups.hidden_person, t)
+    yield show("", topups.forwarded, t)
+    yield show("", topups.ask_amount, t, ANN)
+    yield show("refused", topups.ask_amount, t, ANN, topups.not_an_amount(t, "1e3"))
+    yield show("", topups.top_up_refused, t, topups.not_an_amount(t, "-5"))
+    yield show("no amount", topups.debit_refused, t, topups.not_a_debit(t, "1,000"))
+    yield show("no reason", topups.debit_refused, t, topups.no_reason(t))
+    yield show("", topups.top_up, t, PREVIEW)
+    yield show("a second time", topups.top_up, t, replace(PREVIEW, repeats=NOON))
     debit = TopUpPreview(REQUEST, DEBIT, ANN, usd("3"), usd("0"), None)
-    yield show("a debit", owner.top_up, t, debit)
-    yield show("", owner.topped_up, t, TOP_UP, ANN, usd("13"))
-    yield show("a debit", owner.topped_up, t, DEBIT, ANN, usd("0"))
-    yield show("", owner.dropped, t)
+    yield show("a debit", topups.top_up, t, debit)
+    yield show("", topups.topped_up, t, TOP_UP, ANN, usd("13"))
+    yield show("a debit", topups.topped_up, t, DEBIT, ANN, usd("0"))
 
 
-def _of_markup(t: Texts) -> Iterator[Shown]:
-    yield show("", owner.markup, t, RULES, [SAMPLE])
-    yield show("just applied", owner.markup, t, RULES, [SAMPLE], is_applied=True)
-    yield show("", owner.bad_markup, t, "nodemaven cheap")
+def of_requests(t: Texts) -> Iterator[Shown]:
+    """What became of a preview."""
+    yield show("", requests.dropped, t)
+
+
+def of_customers(t: Texts) -> Iterator[Shown]:
+    """Customers as owners deal with them."""
+    yield show("", customers.unknown_person, t, "demo_shop_bot")
+    yield show("", customers.block_whom, t)
+    yield show("", customers.blocked, t, ANN)
+    yield show("", customers.unblocked, t, ANN)
+    yield show("", customers.not_yourself, t)
+    yield show("", customers.ask_reply, t, ANN)
+    yield show("refused", customers.ask_reply, t, ANN, too_long(t, 1000))
+    yield show("", customers.replied, t, ANN.id)
+
+
+def of_markup(t: Texts) -> Iterator[Shown]:
+    """Rules and prices."""
+    yield show("", markup.markup, t, RULES, [SAMPLE])
+    yield show("just applied", markup.markup, t, RULES, [SAMPLE], is_applied=True)
+    yield show("", markup.bad_markup, t, "nodemaven cheap")
     rule = CHANGE.rule
     assert rule is not None
     move = PriceMove(GIG, usd("4.04"), usd("3.87"), rule, "NodeMaven")
     change = MarkupChange(Scope(provider=NODEMAVEN.id), rule)
     new = MarkupPreview(REQUEST, change, "NodeMaven", (move,), 3, 0)
-    yield show("", owner.markup_preview, t, new)
+    yield show("", markup.markup_preview, t, new)
     off = MarkupPreview(REQUEST, MarkupChange(EVERYTHING, None), "", (), 0, 0)
-    yield show("off", owner.markup_preview, t, off)
-    yield show("", owner.markup_history, t, RulePage((NAMED,), older=3))
+    yield show("off", markup.markup_preview, t, off)
+    yield show("", markup.markup_history, t, RulePage((NAMED,), older=3))
 
 
-def _of_shop(t: Texts) -> Iterator[Shown]:
+def of_desk(t: Texts) -> Iterator[Shown]:
+    """The shop at a glance."""
     at_work = replace(STATE, at=NOON + timedelta(seconds=48), audited_at=NOON, backed_up_at=NOON)
     stops = (
         Stop("shop", "audit", NOON, "audit"),
@@ -107,40 +141,41 @@ def _of_shop(t: Texts) -> Iterator[Shown]:
     )
     lanes = (*STATE.lanes, LaneState(LaneId(2), "gateproxy", None, None, 0, has_token=False))
     stopped = replace(at_work, stops=stops, lanes=lanes, in_review=1)
-    yield show("at work", owner.shop, t, at_work, wants_sales=False)
-    yield show("stopped", owner.shop, t, stopped, wants_sales=True)
-    yield show("after a green audit", owner.shop, t, at_work, wants_sales=True, is_green=True)
-    yield alert(owner.lists_unread, t)
-    yield alert(owner.not_resumed, t)
+    yield show("at work", desk.shop, t, at_work, wants_sales=False)
+    yield show("stopped", desk.shop, t, stopped, wants_sales=True)
+    yield show("after a green audit", desk.shop, t, at_work, wants_sales=True, is_green=True)
+    yield alert(desk.lists_unread, t)
+    yield alert(desk.not_resumed, t)
+
+
+def of_cases(t: Texts) -> Iterator[Shown]:
+    """Orders that need an owner, and what is decided about them."""
     waits = NOON + timedelta(minutes=31)
-    yield show("", owner.inbox, t, (Case(REVIEW, ANN, candidates=2),), waits)
-    yield show("empty", owner.inbox, t, (), NOON)
-
-
-def _of_decisions(t: Texts) -> Iterator[Shown]:
+    yield show("", cases.inbox, t, (Case(REVIEW, ANN, candidates=2),), waits)
+    yield show("empty", cases.inbox, t, (), NOON)
     for state in OrderState:
         reason = {OrderState.REVIEW: "too_many_candidates", OrderState.RELEASED: "unpaid"}
         one = order_in(state, reason.get(state))
         file = replace(FILE, order=one)
         if state is not OrderState.DELIVERED:
             file = replace(file, moves=FILE.moves[:1], attempts=(), notices=())
-        yield show(state.value, owner.order, t, file)
-    yield show("", owner.no_order, t)
-    yield show("", owner.strays, t, REVIEW, (STRAY,))
-    yield show("none", owner.strays, t, REVIEW, ())
-    yield show("", owner.hand_over, t, ORDER.id)
-    yield show("after an exchange", owner.hand_over, t, ORDER.id, is_exchange=True)
-    yield show("a bad line", owner.hand_over, t, ORDER.id, owner.bad_line(t, 3))
-    before = owner.delivered_before(t, ORDER.id)
-    yield show("delivered before", owner.hand_over, t, ORDER.id, before)
-    yield show("", owner.give_back, t, ORDER.id)
-    yield show("", owner.ask_refund_reason, t, ORDER.id)
-    yield show("refused", owner.ask_refund_reason, t, ORDER.id, owner.too_long(t, 200))
+        yield show(state.value, cases.order, t, file)
+    yield show("", cases.no_order, t)
+    yield show("", cases.strays, t, REVIEW, (STRAY,))
+    yield show("none", cases.strays, t, REVIEW, ())
+    yield show("", cases.hand_over, t, ORDER.id)
+    yield show("after an exchange", cases.hand_over, t, ORDER.id, is_exchange=True)
+    yield show("a bad line", cases.hand_over, t, ORDER.id, cases.bad_line(t, 3))
+    before = cases.delivered_before(t, ORDER.id)
+    yield show("delivered before", cases.hand_over, t, ORDER.id, before)
+    yield show("", cases.give_back, t, ORDER.id)
+    yield show("", cases.ask_refund_reason, t, ORDER.id)
+    yield show("refused", cases.ask_refund_reason, t, ORDER.id, too_long(t, 200))
     refund = RefundPreview(REQUEST, ORDER, ANN, "never worked")
-    yield show("", owner.refund_preview, t, refund)
+    yield show("", cases.refund_preview, t, refund)
     code = replace(refund, order=replace(ORDER, is_code=True, shown_at=NOON))
-    yield show("a code that was seen", owner.refund_preview, t, code)
-    yield show("", owner.refunded, t, ORDER)
+    yield show("a code that was seen", cases.refund_preview, t, code)
+    yield show("", cases.refunded, t, ORDER)
 
 
 def of_subscriptions(t: Texts) -> Iterator[Shown]:
@@ -165,7 +200,7 @@ def of_welcome(t: Texts) -> Iterator[Shown]:
 
 
 def of_notices(t: Texts) -> Iterator[Shown]:
-    """What comes by itself: to customers, then to owners."""
+    """What comes to customers by itself."""
     yield show("", notices.order_in_doubt, t, OrderInDoubt(ORDER.id, lane_waits=False), ORDER)
     waiting = OrderInDoubt(ORDER.id, lane_waits=True)
     yield show("others wait", notices.order_in_doubt, t, waiting, ORDER)
@@ -181,19 +216,23 @@ def of_notices(t: Texts) -> Iterator[Shown]:
     taken = WalletChanged(usd("3"), usd("0"), True, "paid twice", None)
     yield show("a debit", notices.wallet_changed, t, taken, None)
     yield show("", notices.owner_replied, t, OwnerReplied("Please try another country."))
-    yield show("", notices.customer_asks, t, CustomerAsks(ANN.id, "I paid you 10"), ANN)
+
+
+def of_owner_notices(t: Texts) -> Iterator[Shown]:
+    """What comes to owners by itself."""
+    yield show("", owner_notices.customer_asks, t, CustomerAsks(ANN.id, "I paid you 10"), ANN)
     wrong = CustomerComplains(ORDER.id)
-    yield show("", notices.customer_complains, t, wrong, ORDER, ANN, MEASURED)
+    yield show("", owner_notices.customer_complains, t, wrong, ORDER, ANN, MEASURED)
     moved = WalletMoved(OLGA.id, ANN.id, usd("10"), usd("13"), False, "thanks")
-    yield show("", notices.wallet_moved, t, moved, OLGA, ANN)
-    yield show("", notices.markup_moved, t, MarkupMoved(OLGA.id, 3), OLGA, NAMED)
+    yield show("", owner_notices.wallet_moved, t, moved, OLGA, ANN)
+    yield show("", owner_notices.markup_moved, t, MarkupMoved(OLGA.id, 3), OLGA, NAMED)
     for case, hours in (("", 0), ("after three hours", 3), ("after a day", 24)):
         needs = OrderNeedsPerson(ORDER.id, hours)
-        yield show(case, notices.order_needs_person, t, needs, REVIEW, ANN)
+        yield show(case, owner_notices.order_needs_person, t, needs, REVIEW, ANN)
     by_hand = order_in(OrderState.PREPARING)
-    yield show("", notices.order_to_deliver, t, OrderToDeliver(ORDER.id), by_hand, ANN)
+    yield show("", owner_notices.order_to_deliver, t, OrderToDeliver(ORDER.id), by_hand, ANN)
     runs = SubscriptionRuns(RUNS.upstream, RUNS.reference, RUNS.ends_at)
-    yield show("", notices.subscription_runs, t, runs)
+    yield show("", owner_notices.subscription_runs, t, runs)
     for decision, state in (
         ("bound", OrderState.DELIVERED),
         ("by_hand", OrderState.DELIVERED),
@@ -202,13 +241,17 @@ def of_notices(t: Texts) -> Iterator[Shown]:
         ("refunded", OrderState.REFUNDED),
     ):
         decided = OrderDecided(OLGA.id, ORDER.id, decision)
-        yield show(decision, notices.order_decided, t, decided, OLGA, order_in(state))
-    yield show("", notices.sold, t, Sold(ORDER.id), ORDER, ANN)
+        yield show(decision, owner_notices.order_decided, t, decided, OLGA, order_in(state))
+    yield show("", owner_notices.sold, t, Sold(ORDER.id), ORDER, ANN)
     for case, is_paid_again in (("", False), ("a subscription", True)):
         stray = StrayFound("gateproxy", "ord_9x1a90", usd("3.36"), is_paid_again)
-        yield show(case, notices.stray_found, t, stray)
+        yield show(case, owner_notices.stray_found, t, stray)
     backup = BackupMade("data/backups/bot-20261122T100000Z.backup")
-    yield show("", notices.backup_made, t, backup)
+    yield show("", owner_notices.backup_made, t, backup)
+
+
+def of_troubles(t: Texts) -> Iterator[Shown]:
+    """What is wrong with the shop."""
     for trouble, _ in TROUBLES:
         case = f"{trouble.code} {trouble.detail}".strip()
-        yield show(case, notices.trouble, t, trouble)
+        yield show(case, troubles.trouble, t, trouble)

@@ -9,15 +9,11 @@ import pytest
 from bot.domain.errors import BadAmount
 from bot.domain.money import Money, usd
 from bot.domain.orders import OrderId
-from bot.handlers.owner import (
-    ROUTES,
-    Asked,
-    is_target,
-    read_amount,
-    read_order_number,
-    read_target,
-)
+from bot.handlers import OWNERS
+from bot.handlers.cases import read_order_number
+from bot.handlers.customers import Asked, is_target, read_target
 from bot.handlers.routes import Role, Route, Said
+from bot.handlers.topups import read_amount
 from tests.hostile import AMOUNTS
 
 # What only spaces surround is read, for spaces part the words.
@@ -145,11 +141,11 @@ def test_an_order_is_named_by_its_number(words: str, number: OrderId | None) -> 
 
 
 def test_every_route_asks_for_an_owner() -> None:
-    assert {route.role for route in ROUTES} == {Role.OWNER}
-    assert {type(route) for route in ROUTES} == set(get_args(Route))
+    assert {route.role for route in OWNERS} == {Role.OWNER}
+    assert {type(route) for route in OWNERS} == set(get_args(Route))
 
 
 def test_the_owners_commands() -> None:
-    assert [route.command for route in ROUTES if isinstance(route, Said)] == [
+    assert [route.command for route in OWNERS if isinstance(route, Said)] == [
         "topup", "debit", "markup", "shop", "order", "block", "unblock",
     ]  # fmt: skip

@@ -7,11 +7,23 @@ from datetime import UTC, datetime, timedelta
 
 from bot.callbacks import KEPT
 from bot.demo.telegram_html import parse_html, units
+from bot.domain.cases import OrderFile, Sent
 from bot.domain.catalog import Plan, PlanId, Provider, ProviderId, UsageByApi
 from bot.domain.customers import Person
+from bot.domain.desk import LaneState, ShopState, Today
+from bot.domain.markup import (
+    EVERYTHING,
+    PriceLine,
+    Rule,
+    RuleChange,
+    RuleChangeId,
+    RuleLine,
+    Scope,
+)
 from bot.domain.money import usd
-from bot.domain.orders import CustomerId, LaneId, Order, OrderId, OrderState
-from bot.domain.shop import LaneState, ShopState, Today
+from bot.domain.orders import Attempt, CustomerId, LaneId, Move, Order, OrderId, OrderState
+from bot.domain.requests import RequestId, TopUp, TopUpPreview
+from bot.domain.wallets import Posting, PostingKind
 from bot.i18n import texts
 from bot.screens.base import Button, Screen
 
@@ -78,6 +90,35 @@ STATE = ShopState(
     undelivered=0,
 )
 
+REQUEST = RequestId(9)
+TOP_UP = TopUp(ANN.id, usd("10"), "thanks", is_debit=False)
+PREVIEW = TopUpPreview(REQUEST, TOP_UP, ANN, usd("3"), usd("13"), None)
+RULES = (
+    RuleLine(EVERYTHING, "", Rule(2000), is_default=True),
+    RuleLine(Scope(provider=NODEMAVEN.id), "NodeMaven", Rule(1500, usd("0.20")), is_default=False),
+)
+SAMPLE = PriceLine(GIG, usd("4.07"), Rule(1500, usd("0.20")), "NodeMaven")
+CHANGE = RuleChange(RuleChangeId(3), Scope(provider=NODEMAVEN.id), Rule(1500), OLGA.id, NOON)
+FILE = OrderFile(
+    order=ORDER,
+    person=ANN,
+    lane=LaneId(1),
+    moves=(
+        Move(NOON, None, OrderState.RESERVED, "customer:1001", None),
+        Move(NOON, OrderState.RESERVED, OrderState.PLACING, "shop", None),
+        Move(NOON, OrderState.PLACING, OrderState.DELIVERED, "shop", "made"),
+    ),
+    attempts=(Attempt(1, NOON, NOON, "made"),),
+    postings=(
+        Posting(
+            1, PostingKind.HOLD, "customer:1001", "held:42", usd("4.03"), ORDER.id, "hold",
+            "customer:1001", NOON,
+        ),
+    ),
+    notices=(Sent("order_delivered", 1001, NOON, NOON, "sent"),),
+)  # fmt: skip
+EVERYTHING_RULE = RuleLine(EVERYTHING, "", Rule(2000), is_default=True)
+
 
 def order_in(state: OrderState, reason: str | None = None) -> Order:
     return replace(ORDER, state=state, reason=reason)
@@ -101,3 +142,7 @@ def visible(screen: Screen) -> str:
     if screen.asks is not None:
         assert len(screen.asks.pack().encode()) <= 64
     return text
+
+
+def payloads(screen: Screen) -> list[object]:
+    return [one.does for row in screen.rows for one in row if isinstance(one, Button)]

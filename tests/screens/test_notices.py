@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from pathlib import Path
 from typing import assert_never, get_args
 
 import pytest
 
-import bot
-from bot.callbacks import (
-    AskOwner,
-    Buy,
-    OwnerOrder,
-    Reply,
-    RollBack,
-    ShowMarkup,
-    ShowPlan,
-    TopUpFor,
-)
+from bot.callbacks import AskOwner, Buy, ShowPlan
 from bot.domain.catalog import Offer
 from bot.domain.customers import Person
 from bot.domain.exchanges import Exchanged, ExchangeState
-from bot.domain.markup import (
-    EVERYTHING,
-    NamedChange,
-    Rule,
-    RuleChange,
-    RuleChangeId,
-    RuleLine,
-    Scope,
-)
+from bot.domain.markup import NamedChange, Rule, RuleChange, RuleChangeId, Scope
 from bot.domain.money import usd
 from bot.domain.notices import (
     BackupMade,
@@ -64,15 +44,15 @@ from bot.domain.notices import (
     WalletMoved,
 )
 from bot.domain.orders import Order, OrderState
-from bot.domain.usage import AskBot, Measured, Traffic, Unknowable, Unreachable, UsageSeen
+from bot.domain.usage import Measured, Traffic
 from bot.i18n import LANGUAGES, Texts, texts
-from bot.screens import exchanges, notices
+from bot.screens import exchanges, notices, owner_notices, troubles
 from bot.screens.base import Button, Screen, Style
 from bot.screens.welcome import welcome
 from tests.screens.owner_samples import (
     ANN,
-    AT,
     EN,
+    EVERYTHING_RULE,
     GIG,
     HOSTILE,
     NODEMAVEN,
@@ -86,8 +66,6 @@ from tests.screens.owner_samples import (
 )
 
 INTENT = "c0ffee00c0ffee00"
-EVERYTHING_RULE = RuleLine(EVERYTHING, "", Rule(2000), is_default=True)
-MEASURED = Measured(Traffic("120 MB", "904 MB", "1 GB"), NOON)
 
 
 def samples(words: str) -> dict[type, Notice]:
@@ -149,33 +127,33 @@ def draw(t: Texts, notice: Notice, order: Order, person: Person, words: str) -> 
         case OwnerReplied():
             return notices.owner_replied(t, notice)
         case CustomerAsks():
-            return notices.customer_asks(t, notice, person)
+            return owner_notices.customer_asks(t, notice, person)
         case CustomerComplains():
             seen = Measured(Traffic(words, words, words), NOON)
-            return notices.customer_complains(t, notice, order, person, seen)
+            return owner_notices.customer_complains(t, notice, order, person, seen)
         case WalletMoved():
-            return notices.wallet_moved(t, notice, person, person)
+            return owner_notices.wallet_moved(t, notice, person, person)
         case MarkupMoved():
             change = RuleChange(RuleChangeId(3), Scope(), Rule(1500), OLGA.id, NOON)
-            return notices.markup_moved(t, notice, person, NamedChange(change, words, words))
+            return owner_notices.markup_moved(t, notice, person, NamedChange(change, words, words))
         case OrderNeedsPerson():
-            return notices.order_needs_person(t, notice, order, person)
+            return owner_notices.order_needs_person(t, notice, order, person)
         case OrderToDeliver():
-            return notices.order_to_deliver(t, notice, order, person)
+            return owner_notices.order_to_deliver(t, notice, order, person)
         case SubscriptionRuns():
-            return notices.subscription_runs(t, notice)
+            return owner_notices.subscription_runs(t, notice)
         case OrderDecided():
-            return notices.order_decided(t, notice, person, order)
+            return owner_notices.order_decided(t, notice, person, order)
         case Sold():
-            return notices.sold(t, notice, order, person)
+            return owner_notices.sold(t, notice, order, person)
         case StrayFound():
-            return notices.stray_found(t, notice)
+            return owner_notices.stray_found(t, notice)
         case BackupMade():
-            return notices.backup_made(t, notice)
+            return owner_notices.backup_made(t, notice)
         case ShopReady():
             return welcome(t, STATE, EVERYTHING_RULE)
         case Trouble():
-            return notices.trouble(t, notice)
+            return troubles.trouble(t, notice)
         case _:
             assert_never(notice)
 
@@ -310,184 +288,3 @@ def test_an_answer_can_be_answered() -> None:
 
     assert visible(screen) == "The shop answers:\n\nTry <again>"
     assert screen.rows[0][0] == Button(EN("Answer"), AskOwner())
-
-
-def test_a_customers_words_come_with_top_up_and_reply() -> None:
-    screen = notices.customer_asks(EN, CustomerAsks(ANN.id, "I paid you 10"), ANN)
-
-    assert visible(screen) == "Ann (1001, @ann) asks:\n\nI paid you 10"
-    assert screen.rows == (
-        (
-            Button(EN("Top up"), TopUpFor(customer=1001)),
-            Button(EN("Reply"), Reply(customer=1001)),
-        ),
-    )
-
-
-@pytest.mark.parametrize(
-    ("seen", "words"),
-    [
-        (MEASURED, f"Usage, read {AT}: 120 MB used, 904 MB left, 1 GB in total."),
-        (Unreachable(MEASURED), f"Usage, read {AT}: 120 MB used, 904 MB left, 1 GB in total."),
-        (Unreachable(None), "Its usage was never read."),
-        (AskBot("https://t.me/proxysellergpbot"), "The provider shows usage in its own bot."),
-        (Unknowable(), "This plan has no usage check."),
-        (None, "Its usage was never read."),
-    ],
-)
-def test_a_complaint_comes_with_the_order_and_its_last_usage(
-    seen: UsageSeen | None, words: str
-) -> None:
-    screen = notices.customer_complains(EN, CustomerComplains(ORDER.id), ORDER, ANN, seen)
-
-    assert visible(screen) == (
-        "Ann (1001, @ann) says that something is wrong with order #42.\n\n"
-        f"NodeMaven 1 GB for 4.03 USD, accepted {AT}: delivered.\n"
-        f"{words}\n\n"
-        "Look at the order, then answer the customer."
-    )
-    assert screen.rows[0] == (
-        Button(EN("Order #{id}", id=42), OwnerOrder(order=42)),
-        Button(EN("Reply"), Reply(customer=1001)),
-    )
-
-
-def test_other_owners_read_who_moved_whose_money() -> None:
-    notice = WalletMoved(OLGA.id, ANN.id, usd("10"), usd("13"), False, "thanks")
-
-    assert visible(notices.wallet_moved(EN, notice, OLGA, ANN)) == (
-        "Olga (7) topped up Ann (1001, @ann) by 10.00 USD. The balance is 13.00 USD now.\n"
-        "Note: thanks"
-    )
-
-
-def test_other_owners_can_undo_a_markup() -> None:
-    change = RuleChange(RuleChangeId(3), Scope(), Rule(1500), OLGA.id, NOON)
-
-    screen = notices.markup_moved(
-        EN, MarkupMoved(OLGA.id, 3), OLGA, NamedChange(change, "NodeMaven", "Olga")
-    )
-
-    assert visible(screen) == "Olga (7) set the markup of NodeMaven to 15%."
-    assert [button.does for button in screen.rows[0] if isinstance(button, Button)] == [
-        ShowMarkup(),
-        RollBack(change=3),
-    ]
-
-
-def test_an_order_that_needs_a_person_says_why() -> None:
-    order = order_in(OrderState.REVIEW, "lane_without_token")
-
-    screen = notices.order_needs_person(EN, OrderNeedsPerson(order.id), order, ANN)
-
-    assert visible(screen) == (
-        "Order #42 needs you.\n\n"
-        "NodeMaven 1 GB for 4.03 USD, Ann (1001, @ann).\n"
-        "Reason: its account has no token in the settings.\n\n"
-        "The customer's money is held until you decide."
-    )
-    assert labels(screen) == [["Decide", "Inbox"]]
-
-
-@pytest.mark.parametrize(
-    ("hours", "words"),
-    [
-        (3, "It has waited for 3 h."),
-        (23, "Order #42 needs you."),
-        (24, "Order #42 has waited for 24 h, and so has a customer's money."),
-    ],
-)
-def test_a_reminder_says_how_long_it_waits_and_speaks_up_after_a_day(
-    hours: int, words: str
-) -> None:
-    order = order_in(OrderState.REVIEW, "lane_without_token")
-
-    assert words in visible(
-        notices.order_needs_person(EN, OrderNeedsPerson(order.id, hours), order, ANN)
-    )
-
-
-@pytest.mark.parametrize(
-    ("decision", "words"),
-    [
-        ("bound", "bound it to an upstream order"),
-        ("by_hand", "delivered it by hand"),
-        ("given_back", "gave the money back"),
-        ("kept_waiting", "lets the bot look for it again"),
-        ("refunded", "refunded it"),
-    ],
-)
-def test_other_owners_read_what_was_decided(decision: str, words: str) -> None:
-    screen = notices.order_decided(EN, OrderDecided(OLGA.id, ORDER.id, decision), OLGA, ORDER)
-
-    assert visible(screen) == (
-        f"Order #42, NodeMaven 1 GB: Olga (7) {words}. The order is delivered."
-    )
-
-
-def test_a_sale_says_what_it_earned() -> None:
-    assert visible(notices.sold(EN, Sold(ORDER.id), ORDER, ANN)) == (
-        "Sold: NodeMaven 1 GB for 4.03 USD to Ann (1001, @ann). Profit: 0.67 USD."
-    )
-
-
-TROUBLES = (
-    (Trouble("out_of_service", "unauthorized"), "refuses the bot's token"),
-    (Trouble("out_of_service", "insufficient_balance"), "Fund the account"),
-    (Trouble("out_of_service", "insufficient_permissions"), "lacks a permission"),
-    (Trouble("out_of_service", "suspended"), "Detail: suspended"),
-    (Trouble("overdue", "#7, placing, 4 min"), "Detail: #7, placing, 4 min"),
-    (Trouble("notices_late", "7 min"), "Messages to customers are late."),
-    (Trouble("in_service", "gateproxy"), "works again"),
-    (Trouble("unknown_code", "teapot"), "Detail: teapot"),
-    (Trouble("catalog_old"), "The price list is old."),
-    (Trouble("audit_red"), "The books do not balance, so selling is stopped."),
-    (Trouble("no_answer", "2"), "Account: 2"),
-    (Trouble("restored", "2026-11-22T10:00:00+00:00"), "the shop is read-only"),
-    (Trouble("restored_money", "1 +5.00 USD"), "Enter each of them again"),
-    (Trouble("restored_orders", "ord_1; ord_2"), "Detail: ord_1; ord_2"),
-    (Trouble("restored_orders", "0"), "holds nothing that the restored books"),
-    (Trouble("backup_failed", "disk"), "The backup failed."),
-    (Trouble("backup_old", "4 h"), "The newest backup is old."),
-    (Trouble("backup_too_large", "60 MB"), "too large for Telegram"),
-    (Trouble("disk_full", "12 MB"), "almost full"),
-    (Trouble("same_account"), "Two tokens belong to one account"),
-    (Trouble("lane_without_token"), "no token in the settings"),
-    (Trouble("shared_account"), "Somebody else buys with the bot's account"),
-    (Trouble("notice_dead"), "could not be delivered"),
-    (Trouble("second_poller"), "Somebody else runs with the bot's token"),
-    (Trouble("brand_new"), "Something of the shop needs you: brand_new."),
-)
-
-
-@pytest.mark.parametrize(
-    ("notice", "words"),
-    TROUBLES,
-    ids=lambda value: f"{value.code}-{value.detail}" if isinstance(value, Trouble) else "",
-)
-def test_a_trouble_is_put_into_words(notice: Trouble, words: str) -> None:
-    assert words in visible(notices.trouble(EN, notice))
-
-
-def test_every_trouble_that_the_shop_tells_of_has_words_of_its_own() -> None:
-    source = "".join(file.read_text("utf-8") for file in Path(bot.__file__).parent.rglob("*.py"))
-    codes = set(re.findall(r'\bTrouble\(\s*"(\w+)"', source))
-
-    assert len(codes) > 15
-    for code in codes:
-        assert "Something of the shop" not in visible(notices.trouble(EN, Trouble(code))), code
-
-
-@pytest.mark.parametrize(
-    ("words", "most", "kept"),
-    [
-        ("four", 4, "four"),
-        ("fives", 4, "fiv…"),
-        ("🏴🏴", 4, "🏴🏴"),
-        ("🏴🏴🏴", 4, "🏴…"),
-        ("", 4, ""),
-    ],
-)
-def test_long_words_are_cut_between_characters(words: str, most: int, kept: str) -> None:
-    assert notices.cut(words, most) == kept
-    assert notices.units(kept) <= most

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.callbacks import Browse, Shop, ShowMarkup
+from bot.domain.desk import LaneState, Stop
 from bot.domain.markup import EVERYTHING, Rule, RuleLine
 from bot.domain.orders import LaneId
-from bot.domain.shop import LaneState, Stop
 from bot.screens.base import Button
 from bot.screens.welcome import welcome
 from tests.screens.owner_samples import EN, NOON, STATE, visible

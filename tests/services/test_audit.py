@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from bot.app import Shop, build
+from bot.domain.desk import Resumed
 from bot.domain.errors import ShopClosed
 from bot.domain.notices import Trouble
 from bot.domain.orders import CustomerId, OrderId
 from bot.domain.requests import TopUp
-from bot.domain.shop import Resumed
 from bot.services.audit import AUDIT
 from bot.services.stops import SHOP
 from bot.upstreams.sandbox import Fault, GateProxySandbox

@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import event, text
 
 from bot.db.session import Database
+from bot.domain.cases import Sent
 from bot.domain.catalog import Plan
 from bot.domain.money import usd
 from bot.domain.orders import CustomerId, OrderId, OrderState, parse_proxies
 from bot.domain.requests import TopUp
-from bot.domain.shop import Sent
 from bot.services.lanes import Lane
 from bot.services.leases import LASTS, Lease, LeaseLost
 from bot.services.placing import Claimed

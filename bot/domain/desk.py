@@ -1,4 +1,4 @@
-"""The shop as its owner sees it: lanes, stops, sales and orders that need a person."""
+"""The shop as its owner sees it: lanes, stops and sales."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.customers import Person
 from bot.domain.money import Money
-from bot.domain.orders import Attempt, LaneId, Move, Order
-from bot.domain.wallets import Posting
+from bot.domain.orders import LaneId
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,36 +76,3 @@ class Resumed(StrEnum):
     BOOKS_DIFFER = "books_differ"
     LISTS_UNREAD = "lists_unread"
     """A backup was restored, and what an upstream sold since is not known yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One notice of an order: what kind, to whom, and what became of it."""
-
-    kind: str
-    to: int
-    at: datetime
-    done_at: datetime | None
-    outcome: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFile:
-    """An order's whole history, masked: what `/order` shows."""
-
-    order: Order
-    person: Person
-    lane: LaneId
-    moves: tuple[Move, ...]
-    attempts: tuple[Attempt, ...]
-    postings: tuple[Posting, ...]
-    notices: tuple[Sent, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """An order that needs a person, with how many upstream orders it might be."""
-
-    order: Order
-    person: Person
-    candidates: int

@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from bot.db.models import LaneRow, OrderRow, OutboxRow, PostingRow
 from bot.db.session import Database
 from bot.domain.clock import Clock
+from bot.domain.desk import LaneState, Resumed, ShopState, Today
 from bot.domain.money import Money
 from bot.domain.orders import LaneId
-from bot.domain.shop import LaneState, Resumed, ShopState, Today
 from bot.domain.wallets import AuditReport, PostingKind
 from bot.services.audit import Audit
 from bot.services.backups import Backups

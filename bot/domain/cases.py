@@ -1,0 +1,43 @@
+"""Orders as owners see them: those that need a person, and everybody's whole history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.customers import Person
+from bot.domain.orders import Attempt, LaneId, Move, Order
+from bot.domain.wallets import Posting
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One notice of an order: what kind, to whom, and what became of it."""
+
+    kind: str
+    to: int
+    at: datetime
+    done_at: datetime | None
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """An order's whole history, masked: what `/order` shows."""
+
+    order: Order
+    person: Person
+    lane: LaneId
+    moves: tuple[Move, ...]
+    attempts: tuple[Attempt, ...]
+    postings: tuple[Posting, ...]
+    notices: tuple[Sent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An order that needs a person, with how many upstream orders it might be."""
+
+    order: Order
+    person: Person
+    candidates: int

@@ -1,0 +1,457 @@
+"""Cases: orders that need an owner, the file of any order, and what may be decided."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.callbacks import (
+    Bind,
+    GiveBack,
+    HandOver,
+    Inbox,
+    KeepWaiting,
+    OwnerOrder,
+    RefundFor,
+    Reply,
+    ShowStrays,
+)
+from bot.domain.cases import Case, OrderFile, Sent
+from bot.domain.money import Money
+from bot.domain.orders import MOVES, OPEN, Attempt, Move, Order, OrderId, OrderState, UpstreamOrder
+from bot.domain.requests import RefundPreview
+from bot.domain.wallets import Posting, PostingKind
+from bot.i18n import Code, Joined, Text, Texts, lines, paragraphs
+from bot.screens.base import (
+    MOST_LABEL,
+    Button,
+    Row,
+    Screen,
+    Style,
+    in_rows,
+    short,
+    to_home,
+    to_shop,
+)
+from bot.screens.requests import confirm_or_drop
+from bot.screens.words import (
+    MOST_NAME,
+    MOST_NOTE,
+    age,
+    as_is,
+    cut,
+    fitting,
+    plan_of,
+    released_because,
+    reviewed_because,
+    state_words,
+)
+
+MOST_LISTED = 10
+
+
+def inbox(t: Texts, cases: tuple[Case, ...], now: datetime) -> Screen:
+    """Orders that need a person."""
+    back = (Button(t("🔄 Refresh"), Inbox()), *to_shop(t))
+    if not cases:
+        return Screen(t("No order needs you. New ones are announced here as a message."), (back,))
+    shown = [
+        t(
+            "#{id} · {plan} for {price} · {person} · waits {age} · {candidates}",
+            id=case.order.id,
+            plan=plan_of(case.order),
+            price=case.order.price,
+            person=case.person,
+            age=age(t, case.order.moved_at, now),
+            candidates=t.n(
+                "{n} upstream order fits", "{n} upstream orders fit", n=case.candidates
+            ),
+        )
+        for case in cases[:MOST_LISTED]
+    ]
+    more = len(cases) - len(shown)
+    buttons = [
+        Button(t("Order #{id}", id=case.order.id), OwnerOrder(order=case.order.id))
+        for case in cases[:MOST_LISTED]
+    ]
+    return Screen(
+        paragraphs(
+            t.n("<b>{n} order needs you</b>", "<b>{n} orders need you</b>", n=len(cases)),
+            fitting(t, shown, 3_000),
+            t.n("{n} more order comes after these.", "{n} more orders come after these.", n=more)
+            if more
+            else None,
+            t("The money of these customers is held until you decide."),
+        ),
+        (*in_rows(buttons, 2), back),
+    )
+
+
+def order(t: Texts, file: OrderFile) -> Screen:
+    """An order's whole history, masked, with what an owner may still do about it."""
+    one = file.order
+    again = (Button(t("🔄 Refresh"), OwnerOrder(order=one.id)),)
+    look = (again,) if one.state in OPEN else ()
+    return Screen(
+        paragraphs(
+            lines(
+                t("<b>Order #{id}: {state}</b>", id=one.id, state=state_words(t, one.state)),
+                t(
+                    "{plan}, {n} pc., for {price} (cost {cost}).",
+                    plan=plan_of(one),
+                    n=one.quantity,
+                    price=one.price,
+                    cost=one.cost,
+                ),
+                t("Customer: {person}", person=file.person),
+                _reason(t, one),
+                t(
+                    "Account {lane}, upstream order {reference}",
+                    lane=file.lane,
+                    reference=Code(short(one.upstream_order_id, MOST_NAME)),
+                )
+                if one.upstream_order_id
+                else t("Account {lane}, no upstream order yet", lane=file.lane),
+            ),
+            _section(t, t("<b>States</b>"), [_move(t, move) for move in file.moves], 1_200),
+            _section(t, t("<b>Attempts</b>"), [_attempt(t, made) for made in file.attempts], 600),
+            _section(t, t("<b>Money</b>"), [_posting(t, moved) for moved in file.postings], 700),
+            _section(t, t("<b>Messages</b>"), [_sent(t, sent) for sent in file.notices], 700),
+        ),
+        (*_decisions(t, one), *look, (Button(t("Inbox"), Inbox()), *to_shop(t))),
+    )
+
+
+def no_order(t: Texts) -> Screen:
+    """How to name an order."""
+    return Screen(
+        t("Write the number of the order: {example}", example=Code("/order 42")),
+        ((Button(t("Inbox"), Inbox()), *to_shop(t)),),
+    )
+
+
+def strays(t: Texts, one: Order, found: tuple[UpstreamOrder, ...]) -> Screen:
+    """Upstream orders that nothing explains yet, to bind this order to one of them."""
+    back = _back_to(t, one.id)
+    if not found:
+        return Screen(
+            paragraphs(
+                t("The upstream's list holds no order that fits order #{id}.", id=one.id),
+                t("Keep waiting, deliver by hand, or give the money back."),
+            ),
+            (back,),
+        )
+    shown = [
+        t(
+            "{reference} · {provider} {plan} · seen {at}",
+            reference=Code(short(stray.reference, MOST_NAME)),
+            provider=short(stray.provider or "–", MOST_NAME),
+            plan=short(stray.plan or "–", MOST_NAME),
+            at=stray.seen_at,
+        )
+        for stray in found[:MOST_LISTED]
+    ]
+    buttons = [
+        Button(
+            t("Bind {reference}", reference=short(stray.reference, MOST_LABEL - 10)),
+            Bind(order=one.id, upstream_order=stray.id),
+        )
+        for stray in found[:MOST_LISTED]
+    ]
+    return Screen(
+        paragraphs(
+            t("<b>Which of these is order #{id}, {plan}?</b>", id=one.id, plan=plan_of(one)),
+            fitting(t, shown, 3_000),
+            t("Bind charges the customer and delivers what the upstream order holds."),
+        ),
+        (*in_rows(buttons, 1), back),
+    )
+
+
+def hand_over(
+    t: Texts, order: OrderId, problem: Text | None = None, *, is_exchange: bool = False
+) -> Screen:
+    """The next typed text is delivered to the customer of this order."""
+    return Screen(
+        paragraphs(
+            problem,
+            t("<b>Deliver order #{id} by hand</b>", id=order),
+            t(
+                "Paste what the order holds now, one line for each: {example}; or send it as a "
+                "text file. It takes the place of what was delivered, and nothing is charged; "
+                "/cancel leaves it.",
+                example=Code("host:port:user:pass"),
+            )
+            if is_exchange
+            else t(
+                "Paste what the customer gets, one line for each: {example}, or the code of a "
+                "key order; or send it as a text file. It is charged and delivered at once; "
+                "/cancel leaves it.",
+                example=Code("host:port:user:pass"),
+            ),
+        ),
+        (_back_to(t, order),),
+        asks=HandOver(order=order),
+    )
+
+
+def bad_line(t: Texts, line: int) -> Text:
+    """The pasted line that could not be read."""
+    return t(
+        "Line {line} could not be read. Nothing was delivered. No line may stand there twice.",
+        line=line,
+    )
+
+
+def wrong_count(t: Texts, found: int, wanted: int) -> Text:
+    """More or fewer lines than were bought."""
+    return t(
+        "{wanted} were bought, and these are {found} lines. Nothing was delivered.",
+        wanted=wanted,
+        found=found,
+    )
+
+
+def bad_file(t: Texts, most: int) -> Text:
+    """A file that is no text, or too large."""
+    return t(
+        "This is not a text file of at most {most} KB in UTF-8. Nothing was delivered.",
+        most=most // 1000,
+    )
+
+
+def delivered_before(t: Texts, order: OrderId) -> Text:
+    """Somebody has some of what was pasted."""
+    return t(
+        "Order #{order} got some of this already, and nobody else may. Nothing was delivered.",
+        order=order,
+    )
+
+
+def give_back(t: Texts, order: OrderId) -> Screen:
+    """Once more before a hold is released: a delivery may still come."""
+    return Screen(
+        paragraphs(
+            t("<b>Give the money of order #{id} back?</b>", id=order),
+            t(
+                "The customer is told that nothing was charged. If the provider made the order "
+                "all the same, its cost is the shop's loss."
+            ),
+        ),
+        (
+            (
+                Button(t("Keep it"), OwnerOrder(order=order)),
+                Button(t("Give back"), GiveBack(order=order, sure=True), Style.DANGER),
+            ),
+        ),
+    )
+
+
+def ask_refund_reason(t: Texts, order: OrderId, problem: Text | None = None) -> Screen:
+    """The next typed text is the reason of a refund."""
+    return Screen(
+        paragraphs(
+            problem,
+            t("<b>Why is order #{id} refunded?</b>", id=order),
+            t(
+                "Write the reason in a few words; the customer reads it. "
+                "You see everything before anything happens; /cancel leaves it."
+            ),
+        ),
+        (_back_to(t, order),),
+        asks=RefundFor(order=order),
+    )
+
+
+def refund_preview(t: Texts, preview: RefundPreview) -> Screen:
+    """What a refund would do, before it does it."""
+    one = preview.order
+    return Screen(
+        paragraphs(
+            t("<b>Refund order #{id}?</b>", id=one.id),
+            lines(
+                t(
+                    "{plan}: {price} goes back to {person}.",
+                    plan=plan_of(one),
+                    price=one.price,
+                    person=preview.person,
+                ),
+                t("Reason: {reason}", reason=cut(preview.reason, MOST_NOTE)),
+            ),
+            _not_taken_back(t, one),
+            t("Nothing happens until you confirm, within ten minutes."),
+        ),
+        (confirm_or_drop(t("Confirm"), t("Drop"), preview.request),),
+    )
+
+
+def refunded(t: Texts, one: Order) -> Screen:
+    """What was done; a second tap on Confirm shows the same."""
+    return Screen(
+        t(
+            "<b>Done.</b> Order #{id} is refunded: {price} is back in the customer's balance. "
+            "The customer and the other owners are told.",
+            id=one.id,
+            price=one.price,
+        ),
+        (_back_to(t, one.id), (*to_shop(t), *to_home(t))),
+    )
+
+
+def _not_taken_back(t: Texts, one: Order) -> Text:
+    if not one.is_code:
+        return t("The proxy itself is not taken back.")
+    if one.shown_at is None:
+        return t("The customer has not seen the code yet, and cannot after the refund.")
+    return t("The customer saw the code at {at}, so it may be redeemed already.", at=one.shown_at)
+
+
+def _back_to(t: Texts, order: OrderId) -> Row:
+    return (Button(t("Order #{id}", id=order), OwnerOrder(order=order)),)
+
+
+def _reason(t: Texts, one: Order) -> Text | None:
+    if not one.reason:
+        return None
+    if one.state is not OrderState.RELEASED:
+        return t("Reason: {reason}", reason=reviewed_because(t, one.reason))
+    # The code stands beside the customer's words: an owner may need the exact one.
+    return t(
+        "Reason: {reason} ({code})",
+        reason=released_because(t, one.reason),
+        code=short(one.reason, MOST_NAME),
+    )
+
+
+def _decisions(t: Texts, one: Order) -> tuple[Row, ...]:
+    can = MOVES[one.state]
+    by_hand = Button(t("Deliver by hand"), HandOver(order=one.id))
+    answer = Button(t("Write to customer"), Reply(customer=one.customer))
+    match one.state:
+        case OrderState.REVIEW:
+            return (
+                (Button(t("Bind"), ShowStrays(order=one.id)), by_hand),
+                (
+                    Button(t("Give money back"), GiveBack(order=one.id, sure=False)),
+                    Button(t("Keep waiting"), KeepWaiting(order=one.id)),
+                ),
+                (answer,),
+            )
+        case OrderState.PREPARING if OrderState.DELIVERED in can:
+            return ((by_hand, answer),)
+        case _ if OrderState.REFUNDED in can:
+            return ((Button(t("Refund"), RefundFor(order=one.id)), answer),)
+        case _:
+            return ((answer,),)
+
+
+def _section(t: Texts, head: Text, found: list[Text], most: int) -> Joined | None:
+    return lines(head, fitting(t, found, most, newest=True)) if found else None
+
+
+def _move(t: Texts, move: Move) -> Text:
+    note = t(" ({note})", note=short(move.note, MOST_NAME)) if move.note else ""
+    return t(
+        "{at} · {state}, by {actor}{note}",
+        at=move.at,
+        state=state_words(t, move.target),
+        actor=_actor(t, move.actor),
+        note=note,
+    )
+
+
+def _actor(t: Texts, actor: str) -> Text:
+    match actor.partition(":"):
+        case ("shop", _, _):
+            return t("the bot")
+        case ("customer", _, _):
+            return t("the customer")
+        case ("owner", _, number):
+            return t("owner {id}", id=short(number, 20))
+        case _:
+            return as_is(t, short(actor, 40))
+
+
+def _attempt(t: Texts, made: Attempt) -> Text:
+    return t(
+        "{number}. {at} · {outcome}",
+        number=made.number,
+        at=made.sent_at,
+        outcome=as_is(t, short(made.outcome, MOST_NAME)) if made.outcome else t("no answer known"),
+    )
+
+
+def _posting(t: Texts, moved: Posting) -> Text:
+    amount = Money(abs(moved.change.micros), moved.change.currency)
+    return t("{at} · {words}: {amount}", at=moved.at, words=_moved(t, moved.kind), amount=amount)
+
+
+def _moved(t: Texts, kind: PostingKind) -> Text:
+    match kind:
+        case PostingKind.TOPUP:
+            return t("topped up")
+        case PostingKind.DEBIT:
+            return t("debited")
+        case PostingKind.HOLD:
+            return t("held")
+        case PostingKind.CAPTURE:
+            return t("charged")
+        case PostingKind.RELEASE:
+            return t("given back")
+        case PostingKind.REFUND:
+            return t("refunded")
+        case PostingKind.COST:
+            return t("paid to the upstream")
+        case PostingKind.STRAY:
+            return t("lost to a stray order")
+
+
+def _sent(t: Texts, sent: Sent) -> Text:
+    return t(
+        "{at} · {what} to {to}: {outcome}",
+        at=sent.at,
+        what=_told(t, sent.kind),
+        to=sent.to,
+        outcome=_outcome(t, sent),
+    )
+
+
+def _outcome(t: Texts, sent: Sent) -> Text:
+    match sent.outcome:
+        case "sent":
+            return t("sent")
+        case "dead":
+            return t("given up")
+        case None | "":
+            return t("on its way") if sent.done_at is None else t("sent")
+        case other:
+            return as_is(t, short(other, 40))
+
+
+def _told(t: Texts, kind: str) -> Text:
+    match kind:
+        case "order_moved":
+            return t("screen of the order")
+        case "order_delivered":
+            return t("credentials")
+        case "order_in_doubt":
+            return t("“being checked”")
+        case "order_in_review":
+            return t("“a person is checking”")
+        case "order_released":
+            return t("“not charged”")
+        case "order_refunded":
+            return t("“refunded”")
+        case "usage_alerted" | "usage_unwatched":
+            return t("usage alert")
+        case "proxy_tested":
+            return t("test of the proxy")
+        case "customer_complains":
+            return t("complaint")
+        case "order_needs_person":
+            return t("“needs you”")
+        case "order_decided":
+            return t("decision")
+        case "sold":
+            return t("sale")
+        case _:
+            return as_is(t, short(kind, 40))

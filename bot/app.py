@@ -47,6 +47,7 @@ from bot.services.orders import Orders
 from bot.services.outbox import Outbox
 from bot.services.overdue import Overdue
 from bot.services.placing import Placing
+from bot.services.plans import Plans
 from bot.services.proofs import Proofs, Tester
 from bot.services.requests import Requests
 from bot.services.restores import (
@@ -104,6 +105,7 @@ class Shop:
     customers: Customers
     catalog: Catalog
     markup: Markup
+    plans: Plans
     wallets: Wallets
     requests: Requests
     orders: Orders
@@ -130,7 +132,7 @@ class Shop:
     def parts(self, info: ShopInfo) -> dict[str, Any]:
         """What handlers may ask for, by name."""
         names = (
-            "customers", "catalog", "markup", "wallets", "requests",
+            "customers", "catalog", "markup", "plans", "wallets", "requests",
             "orders", "cases", "formats", "usages", "alerts", "proofs", "search", "support",
             "desk", "cancellations", "exchanges",
         )  # fmt: skip
@@ -215,6 +217,7 @@ async def build(
         catalog = Catalog(
             database, clock, default_rule=default_rule, usdt_is_usd=settings.usdt_is_usd
         )
+        markup = Markup(database, clock, catalog, requests, outbox)
         lanes = Lanes(database, clock, outbox, stops, catalog, upstream_accounts)
         wallets = Wallets(database, clock, outbox, requests, stops)
         deliveries = Deliveries(clock, vault)
@@ -254,7 +257,8 @@ async def build(
             outbox=outbox,
             customers=customers,
             catalog=catalog,
-            markup=Markup(database, clock, catalog, requests, outbox),
+            markup=markup,
+            plans=Plans(database, clock, catalog, markup, requests, outbox),
             wallets=wallets,
             requests=requests,
             orders=orders,
@@ -506,6 +510,7 @@ def telegram_side(shop: Shop, bot: Bot, info: ShopInfo, tasks: asyncio.TaskGroup
         customers=shop.customers,
         catalog=shop.catalog,
         markup=shop.markup,
+        plans=shop.plans,
         usages=shop.usages,
         desk=shop.desk,
         proofs=shop.proofs,

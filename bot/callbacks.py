@@ -335,6 +335,31 @@ class RollBack(CallbackData, prefix="mback"):
     change: Number
 
 
+class ShowPlans(CallbackData, prefix="plans"):
+    """Plans that owners price, on sale or hidden."""
+
+    page: Number
+
+
+class CostFor(CallbackData, prefix="cost"):
+    """The next typed text is what one piece of this plan costs."""
+
+    plan: Number
+
+
+class HidePlan(CallbackData, prefix="hide"):
+    """Offer this plan no more, or again; `hidden`: how it shall be, however it is."""
+
+    plan: Number
+    hidden: bool
+
+
+class PlanHistory(CallbackData, prefix="planhist"):
+    """Who changed which plan when; entries older than `before`, 0 is the newest page."""
+
+    before: Number
+
+
 class Inbox(CallbackData, prefix="inbox"):
     """Orders that need a person."""
 

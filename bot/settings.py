@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.domain.catalog import PlanSeed
 from bot.domain.errors import BadAmount
-from bot.domain.money import parse_amount, usd
+from bot.domain.plans import MOST_COST, parse_cost
 
 LARGEST_TELEGRAM_ID: Final = 2**52
 
@@ -140,12 +140,11 @@ def _plan_seed(code: str, fields: object) -> PlanSeed:
         problem = f"has a title for {code} that is longer than 64 characters or cannot be shown"
         raise ValueError(problem)
     try:
-        cost = parse_amount(str(fields.get("cost", "")))
+        cost = parse_cost(str(fields.get("cost", "")))
     except BadAmount:
-        cost = usd("0")
-    if not usd("0.01") <= cost <= usd("1000"):
-        problem = f'has no cost of one piece for {code}: write "cost": "2.00", 0.01 to 1000'
-        raise ValueError(problem)
+        most = MOST_COST.decimal
+        problem = f'has no cost of one piece for {code}: write "cost": "2.00", 0.01 to {most}'
+        raise ValueError(problem) from None
     return PlanSeed(
         code,
         title.strip() or code,

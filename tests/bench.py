@@ -11,7 +11,7 @@ import httpx
 from pydantic import SecretStr
 
 from bot.app import Shop, build
-from bot.domain.catalog import Offer
+from bot.domain.catalog import Offer, PlanSeed
 from bot.domain.clock import Clock
 from bot.domain.customers import Customer, Visitor
 from bot.domain.money import Money, usd
@@ -140,6 +140,11 @@ def settings_for(database_url: str, **values: object) -> Settings:
     return Settings.model_construct(**(Settings.model_construct().__dict__ | given | values))
 
 
+def seeds(products: str = STAT_PRODUCTS) -> tuple[PlanSeed, ...]:
+    """What the setting STATPROXIES_PRODUCTS means."""
+    return Settings(statproxies_products=products).statproxies_products
+
+
 @asynccontextmanager
 async def opened(
     database_url: str,
@@ -159,15 +164,15 @@ async def opened(
         )
         for token in sandbox.accounts
     ]
+    settings = settings_for(database_url, **({"statproxies_products": seeds()} | values))
     if stat is not None:
         upstream = StatProxies(
             STAT_KEY,
-            plans=Settings(statproxies_products=STAT_PRODUCTS).statproxies_products,
+            plans=settings.statproxies_products,
             order_path=stat_path,
             transport=httpx.MockTransport(stat.handle),
         )
         accounts.append(Account(upstream, fingerprint(STAT_KEY)))
-    settings = settings_for(database_url, **values)
     async with build(settings, clock=clock, upstream_accounts=accounts) as shop:
         await shop.lanes.open()
         bench = Bench(shop, sandbox, clock)

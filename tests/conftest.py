@@ -199,6 +199,7 @@ _SCHEMA = text("""
         SELECT version_num FROM alembic_version
     ) parts
 """)
+_ONLY_ADDED_TO = ("postings", "plan_changes")
 _START_AGAIN = text("""
     SELECT setval(oid::regclass, 1, false) FROM pg_class
     WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace
@@ -220,10 +221,12 @@ async def _emptied(url: str) -> None:
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
-            await connection.execute(text("ALTER TABLE postings DISABLE TRIGGER USER"))
+            for name in _ONLY_ADDED_TO:
+                await connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER USER"))
             for table in reversed(Base.metadata.sorted_tables):
                 await connection.execute(table.delete())
-            await connection.execute(text("ALTER TABLE postings ENABLE TRIGGER USER"))
+            for name in _ONLY_ADDED_TO:
+                await connection.execute(text(f"ALTER TABLE {name} ENABLE TRIGGER USER"))
             await connection.execute(_START_AGAIN)
     finally:
         await engine.dispose()

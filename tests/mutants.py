@@ -43,10 +43,12 @@ _FULFILMENT: Final = "bot/services/fulfilment.py"
 _WALLETS: Final = "bot/services/wallets.py"
 _SESSION: Final = "bot/db/session.py"
 _TABLES: Final = "migrations/versions/0001_tables_and_triggers.py"
+_PLAN_TABLES: Final = "migrations/versions/0008_plans.py"
 _GUARDS: Final = "tests/services/test_guards.py::"
 _BUYING: Final = "tests/services/test_orders.py::"
 _FINDING: Final = "tests/services/test_finding_out.py::"
 _TROUBLE: Final = "tests/stories/test_trouble.py::"
+_PLANS: Final = "tests/stories/test_owner_plans.py::"
 _LAWS: Final = "tests/db/test_laws.py::"
 _MACHINE: Final = "tests/machines/test_machines.py::test_orders_move_as_the_table_says"
 
@@ -399,7 +401,74 @@ MUTANTS: Final = (
         "return Money(self.micros // CENT * CENT, self.currency)",
         "tests/domain/test_money.py::test_rounding_goes_up_to_the_cent",
     ),
+    # Plans that owners price
+    Mutant(
+        "a hidden plan sold",
+        "bot/services/catalog.py",
+        "        if found.is_hidden:\n            raise OfferGone\n",
+        "",
+        _PLANS + "test_a_hidden_plan_is_not_listed_and_no_old_button_buys_it",
+    ),
+    Mutant(
+        "an accepted order dropped with its plan",
+        _FULFILMENT,
+        "        plan = self._catalog.agreed(PlanId(row.plan_id))\n        if not",
+        "        plan = self._catalog.offer(PlanId(row.plan_id)).plan\n        if not",
+        _PLANS + "test_an_order_that_was_accepted_goes_on_when_its_plan_is_hidden",
+    ),
+    Mutant(
+        "a cost set by every tap",
+        "bot/services/plans.py",
+        "if await self._requests.take(tx, request.id):",
+        "if await self._requests.take(tx, request.id) or True:",
+        _PLANS + "test_a_cost_holds_once_and_the_other_owners_are_told",
+    ),
+    Mutant(
+        "a cost set after a preview that is not true any more",
+        "bot/services/plans.py",
+        "                        PlanRow.cost_micros == asked.old.micros,\n",
+        "",
+        _PLANS + "test_of_two_previews_of_one_cost_the_second_would_not_tell_the_truth",
+    ),
+    Mutant(
+        "a setting that goes before the owner",
+        "bot/services/catalog.py",
+        "            if one.is_seed:\n",
+        "            if False:\n",
+        "tests/services/test_plans.py"
+        "::test_a_look_at_the_setting_leaves_costs_and_what_is_hidden",
+    ),
+    Mutant(
+        "a plan of a price list hidden",
+        "bot/services/plans.py",
+        ".where(PlanRow.id == plan, _PRICED_HERE, where)",
+        ".where(PlanRow.id == plan, where)",
+        "tests/services/test_plans.py"
+        "::test_a_plan_of_a_price_list_is_neither_priced_nor_hidden",
+    ),
+    Mutant(
+        "a history of plans that can be written anew",
+        _PLAN_TABLES,
+        "for trigger in SQLITE_TRIGGERS if is_sqlite",
+        "for trigger in () if is_sqlite",
+        _LAWS + "test_what_owners_did_to_plans_is_never_changed_or_deleted",
+    ),
+    Mutant(
+        "no unique plan_changes_request",
+        _PLAN_TABLES,
+        '        sa.UniqueConstraint("request_id", name=op.f("uq_plan_changes_request_id")),\n',
+        "",
+        # On SQLite a trigger refuses the second one as well.
+        "tests/test_migrations.py::test_the_migrations_make_the_tables_of_the_models",
+    ),
     # Rights and secrets
+    Mutant(
+        "plans hidden by everybody",
+        "bot/handlers/plans.py",
+        "tap(HidePlan, hide, role=Role.OWNER)",
+        "tap(HidePlan, hide)",
+        "tests/stories/test_rights.py::test_nobody_sees_or_moves_what_another_has_bought",
+    ),
     Mutant(
         "anybody's order shown again",
         _ORDERS,

@@ -135,6 +135,18 @@ LAWS["0007"] = f"""
     uq_exchanges_order_id_intent
     uq_exchanges_under_way
 """
+LAWS["0008"] = f"""
+    {LAWS["0007"]}
+    ck_plan_changes_kind
+    ck_plan_changes_new_micros
+    ck_plan_changes_whole_cost
+    ck_plans_is_hidden
+    ck_providers_is_priced_here
+    ix_plan_changes_plan_id
+    uq_plan_changes_request_id
+"""
+GUARDED = {"0001": "postings", "0008": "plan_changes"}
+"""The migrations that make triggers, and the table of each."""
 
 
 @asynccontextmanager
@@ -249,6 +261,12 @@ def triggers(found: Shape) -> set[str]:
     }
 
 
+def triggers_of(database: Database, revision: str) -> set[str]:
+    """The names of the triggers that a revision has."""
+    tables = tuple(table for made, table in GUARDED.items() if made <= revision)
+    return {name for name in TRIGGERS[database.url.get_backend_name()] if name.startswith(tables)}
+
+
 async def refusal(database: Database) -> str:
     """The one line with which `migrate` refuses."""
     with pytest.raises(StartRefused) as refused:
@@ -336,7 +354,7 @@ async def test_every_step_leads_up_and_down_and_up_again(blank: Database) -> Non
         await alembic(blank, up)
         after = await shape(blank)
         assert laws(after) == set(LAWS[step.revision].split())
-        assert triggers(after) == set(TRIGGERS[blank.url.get_backend_name()])
+        assert triggers(after) == triggers_of(blank, step.revision)
 
         await alembic(blank, down)
         assert await shape(blank) == before
@@ -658,18 +676,74 @@ async def test_a_migration_that_loses_what_a_row_points_at_is_undone(
     assert await customers(database) == ["Ann"]
 
 
-async def test_a_trigger_that_is_gone_is_named(database: Database) -> None:
-    on = "" if database.is_sqlite else " ON postings"
-    async with database.write() as connection:
-        await connection.execute(text(f"DROP TRIGGER postings_no_update{on}"))
+async def test_requests_outlive_the_making_anew_of_their_table(blank: Database) -> None:
+    def up(config: Config) -> None:
+        command.upgrade(config, "0008")
 
-    assert await triggers_missing(database) == ("postings_no_update",)
+    def down(config: Config) -> None:
+        command.downgrade(config, "0007")
+
+    async def found(table: str, columns: str) -> list[tuple[object, ...]]:
+        query = text(f"SELECT {columns} FROM {table} ORDER BY 1")  # noqa: S608
+        async with blank.read() as connection:
+            return [tuple(row) for row in (await connection.execute(query)).all()]
+
+    await alembic(blank, lambda config: command.upgrade(config, "0007"))
+    async with blank.write() as connection:
+        for statement in (
+            "INSERT INTO providers (id, upstream, code, name, usage, is_code, is_open) VALUES"
+            " (1, 'gateproxy', 'abc', 'ABC Proxy', 'api', 0, 1),"
+            " (2, 'statproxies', 'statproxies', 'Stat Proxies', 'unknown', 0, 1)",
+            "INSERT INTO plans (id, provider_id, code, title, cost_micros, currency, is_open,"
+            " read_at) VALUES (5, 2, 'captcha', 'ISP', 2000000, 'USD', 1, 1)",
+            """INSERT INTO requests (id, kind, body, "by", at, done_at) VALUES"""
+            " (3, 'markup', '{}', 900, 10, 11), (7, 'topup', '{\"a\"}', 901, 12, NULL)",
+            """INSERT INTO rule_changes (id, plan_id, request_id, "by", at)"""
+            " VALUES (1, 5, 3, 900, 11)",
+        ):
+            await connection.execute(text(statement))
+    asked = [(3, "markup", "{}", 900, 10, 11), (7, "topup", '{"a"}', 901, 12, None)]
+    columns = 'id, kind, body, "by", at, done_at'
+
+    await alembic(blank, up)
+    assert await found("requests", columns) == asked
+    assert await found("providers", "id, is_priced_here") == [(1, 0), (2, 1)]
+    assert await found("plans", "id, cost_micros, is_hidden") == [(5, 2_000_000, 0)]
+    async with blank.write() as connection:
+        for statement in (
+            "UPDATE plans SET cost_micros = 2500000, is_hidden = 1",
+            """INSERT INTO requests (id, kind, body, "by", at) VALUES (8, 'cost', '', 900, 13)""",
+            "INSERT INTO plan_changes (id, plan_id, kind, old_micros, new_micros, request_id,"
+            """ "by", at) VALUES (1, 5, 'cost', 2000000, 2500000, 8, 900, 14)""",
+        ):
+            await connection.execute(text(statement))
+
+    await alembic(blank, down)
+    assert await found("requests", columns) == asked
+    assert await found("plans", "id, cost_micros") == [(5, 2_500_000)]
+
+    await alembic(blank, up)
+    assert await found("rule_changes", "id, request_id") == [(1, 3)]
+    assert await found("plans", "id, cost_micros, is_hidden") == [(5, 2_500_000, 0)]
+
+
+async def test_a_trigger_that_is_gone_is_named(database: Database) -> None:
+    for table in GUARDED.values():
+        on = "" if database.is_sqlite else f" ON {table}"
+        async with database.write() as connection:
+            await connection.execute(text(f"DROP TRIGGER {table}_no_update{on}"))
+
+    assert await triggers_missing(database) == (
+        "plan_changes_no_update",
+        "postings_no_update",
+    )
 
 
 @ON_POSTGRESQL
 async def test_a_trigger_that_is_switched_off_is_named(database: Database) -> None:
     async with database.write() as connection:
-        await connection.execute(text("ALTER TABLE postings DISABLE TRIGGER USER"))
+        for table in GUARDED.values():
+            await connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
 
     assert await triggers_missing(database) == TRIGGERS["postgresql"]
 

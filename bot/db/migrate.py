@@ -29,10 +29,24 @@ log: Final = structlog.stdlib.get_logger(__name__)
 FOLDER: Path = Path(__file__).resolve().parents[2] / "migrations"
 
 TRIGGERS: Final = {
-    "sqlite": ("postings_no_delete", "postings_no_replace", "postings_no_update"),
-    "postgresql": ("postings_no_delete", "postings_no_truncate", "postings_no_update"),
+    "sqlite": (
+        "plan_changes_no_delete",
+        "plan_changes_no_replace",
+        "plan_changes_no_update",
+        "postings_no_delete",
+        "postings_no_replace",
+        "postings_no_update",
+    ),
+    "postgresql": (
+        "plan_changes_no_delete",
+        "plan_changes_no_truncate",
+        "plan_changes_no_update",
+        "postings_no_delete",
+        "postings_no_truncate",
+        "postings_no_update",
+    ),
 }
-"""What keeps postings as they are, on each database; a migration makes them."""
+"""What keeps postings and plan changes as they are, on each database; migrations make them."""
 
 # Any fixed number that no other program takes on the same PostgreSQL database.
 _LOCK: Final = 7_468_511_001
@@ -63,13 +77,16 @@ async def revision(database: Database) -> tuple[str | None, str]:
 
 
 async def triggers_missing(database: Database) -> tuple[str, ...]:
-    """The triggers on postings that are missing or switched off."""
+    """The triggers on what is only added to that are missing or switched off."""
     if database.is_sqlite:
-        present = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'postings'"
+        present = (
+            "SELECT name FROM sqlite_master"
+            " WHERE type = 'trigger' AND tbl_name IN ('postings', 'plan_changes')"
+        )
     else:
         present = (
-            "SELECT tgname FROM pg_trigger"
-            " WHERE tgrelid = to_regclass('postings') AND tgenabled IN ('O', 'A')"
+            "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A')"
+            " AND tgrelid IN (to_regclass('postings'), to_regclass('plan_changes'))"
         )
     async with database.read() as connection:
         found = set((await connection.execute(text(present))).scalars())

@@ -25,6 +25,7 @@ from bot.domain.exchanges import UNDER_WAY, ExchangeState
 from bot.domain.formats import Format
 from bot.domain.money import MOST_MICROS
 from bot.domain.orders import OPEN, OrderState
+from bot.domain.plans import PlanDeed
 
 # STRICT tables on SQLite know INTEGER, TEXT and BLOB; BIGINT is not among them.
 Big = BigInteger().with_variant(Integer, "sqlite")
@@ -174,6 +175,7 @@ class ProviderRow(Base):
         UniqueConstraint("upstream", "code"),
         CheckConstraint("is_open IN (0, 1)", name="is_open"),
         CheckConstraint("is_code IN (0, 1)", name="is_code"),
+        CheckConstraint("is_priced_here IN (0, 1)", name="is_priced_here"),
         CheckConstraint(_one_of("usage", ("api", "bot", "unknown")), name="usage"),
         CheckConstraint("(usage = 'bot') = (usage_url IS NOT NULL)", name="usage_url"),
         _STRICT,
@@ -187,6 +189,8 @@ class ProviderRow(Base):
     usage_url: Mapped[str | None]
     is_code: Mapped[int]
     is_open: Mapped[int]
+    is_priced_here: Mapped[int] = mapped_column(server_default="0")
+    """No price list tells its costs: owners set them."""
 
 
 class PlanRow(Base):
@@ -199,6 +203,7 @@ class PlanRow(Base):
         CheckConstraint("is_open IN (0, 1)", name="is_open"),
         CheckConstraint("most >= 1 AND most <= 1000", name="most"),
         CheckConstraint("days > 0", name="days"),
+        CheckConstraint("is_hidden IN (0, 1)", name="is_hidden"),
         _STRICT,
     )
 
@@ -214,6 +219,38 @@ class PlanRow(Base):
     """The most pieces of one order."""
     days: Mapped[int | None]
     """How long what was bought works; set for subscriptions alone."""
+    is_hidden: Mapped[int] = mapped_column(server_default="0")
+    """An owner does not offer it; what was accepted before goes on."""
+
+
+class PlanChangeRow(Base):
+    """What owners did to a plan that they price. Triggers refuse to change or delete it."""
+
+    __tablename__ = "plan_changes"
+    __table_args__ = (
+        UniqueConstraint("request_id"),
+        CheckConstraint(_one_of("kind", PlanDeed), name="kind"),
+        CheckConstraint(
+            "(kind = 'cost') = (old_micros IS NOT NULL)"
+            " AND (kind = 'cost') = (new_micros IS NOT NULL)"
+            " AND (kind = 'cost') = (request_id IS NOT NULL)",
+            name="whole_cost",
+        ),
+        CheckConstraint(
+            f"old_micros > 0 AND new_micros > 0 AND new_micros <= {_MOST}", name="new_micros"
+        ),
+        Index("ix_plan_changes_plan_id", "plan_id", "id"),
+        _STRICT,
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plans.id"))
+    kind: Mapped[str]
+    old_micros: Mapped[int | None]
+    new_micros: Mapped[int | None]
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id"))
+    by: Mapped[int]
+    at: Mapped[datetime]
 
 
 class RuleChangeRow(Base):
@@ -250,7 +287,9 @@ class RequestRow(Base):
 
     __tablename__ = "requests"
     __table_args__ = (
-        CheckConstraint(_one_of("kind", ("topup", "debit", "markup", "refund")), name="kind"),
+        CheckConstraint(
+            _one_of("kind", ("topup", "debit", "markup", "refund", "cost")), name="kind"
+        ),
         Index("ix_requests_kind_done_at", "kind", "done_at"),
         _STRICT,
     )

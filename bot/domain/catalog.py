@@ -43,6 +43,8 @@ class Provider:
     usage: UsageCheck
     is_code: bool = False
     """Sells a code to redeem instead of a proxy."""
+    is_priced_here: bool = False
+    """No price list tells its costs: owners set them in the chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Plan:
     """The most pieces of one order; the cost is that of one."""
     days: int | None = None
     """How long what was bought works; None where nobody says."""
+    is_hidden: bool = False
+    """An owner does not offer it; what was accepted before goes on."""
 
 
 @dataclass(frozen=True, slots=True)

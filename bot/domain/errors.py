@@ -5,6 +5,8 @@ ShopError
     BadAmount              a typed amount that is not one
     BadMarkup              a typed markup that is not one
     RuleHolds              a markup change that changes nothing
+    CostHolds              a change of a cost that changes nothing
+    CostMoved              a cost that was changed since it was previewed
     BadCredentials         pasted lines that no proxy or code can be read from
     DeliveredBefore        somebody has this already
     WrongCount             pasted lines that are more or fewer than were bought
@@ -72,6 +74,24 @@ class RuleHolds(CustomerError):
         super().__init__()
         self.scope = scope
         self.rule = rule
+
+
+class CostHolds(CustomerError):
+    """The plan of this `name` costs this already."""
+
+    def __init__(self, name: str, cost: Money) -> None:
+        super().__init__()
+        self.name = name
+        self.cost = cost
+
+
+class CostMoved(CustomerError):
+    """The plan of this `name` costs something else now than when the change was previewed."""
+
+    def __init__(self, name: str, cost: Money) -> None:
+        super().__init__()
+        self.name = name
+        self.cost = cost
 
 
 class BadCredentials(CustomerError):

@@ -172,6 +172,15 @@ class MarkupMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanMoved:
+    """To the other owners: who changed what a plan costs, hid it, or offers it again."""
+
+    by: CustomerId
+    change: int
+    kind: Literal["plan_moved"] = "plan_moved"
+
+
+@dataclass(frozen=True, slots=True)
 class OrderNeedsPerson:
     """To owners: an order is under review, and has been for so many whole hours."""
 
@@ -281,6 +290,7 @@ Notice = (
     | CustomerComplains
     | WalletMoved
     | MarkupMoved
+    | PlanMoved
     | OrderNeedsPerson
     | OrderToDeliver
     | ExchangeToDeliver

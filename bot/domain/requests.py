@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NewType
 
-from bot.domain.catalog import Plan
+from bot.domain.catalog import Plan, PlanId
 from bot.domain.customers import Person
 from bot.domain.markup import Rule, Scope
 from bot.domain.money import Money
@@ -43,7 +43,16 @@ class Refund:
     reason: str
 
 
-Asked = TopUp | MarkupChange | Refund
+@dataclass(frozen=True, slots=True)
+class CostChange:
+    """Let one piece of a plan cost `new`, where it costs `old` still."""
+
+    plan: PlanId
+    old: Money
+    new: Money
+
+
+Asked = TopUp | MarkupChange | Refund | CostChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +104,20 @@ class MarkupPreview:
     moves: tuple[PriceMove, ...]
     concerned: int
     shadowed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CostPreview:
+    """What a change of a cost would do to the price, and the rule that decides it."""
+
+    request: RequestId
+    asked: CostChange
+    plan: Plan
+    old_price: Money
+    new_price: Money
+    rule: Rule
+    decided_by: str
+    """The name of the deciding rule's scope; empty for everything."""
 
 
 @dataclass(frozen=True, slots=True)

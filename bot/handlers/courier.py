@@ -40,6 +40,7 @@ from bot.domain.notices import (
     OrderReleased,
     OrderToDeliver,
     OwnerReplied,
+    PlanMoved,
     ProxyTested,
     ShopReady,
     Sold,
@@ -52,6 +53,7 @@ from bot.domain.notices import (
     WalletMoved,
 )
 from bot.domain.orders import OrderId, OrderState
+from bot.domain.plans import PlanChangeId
 from bot.domain.tastes import grammar_of
 from bot.handlers.buckets import Buckets
 from bot.handlers.introduction import give_owner_menu
@@ -73,6 +75,7 @@ from bot.services.formats import Formats
 from bot.services.markup import Markup
 from bot.services.orders import Orders
 from bot.services.outbox import Outbox, Owed
+from bot.services.plans import Plans
 from bot.services.proofs import Proofs
 from bot.services.usage import Usages
 
@@ -114,6 +117,7 @@ class Courier:
         customers: Customers,
         catalog: Catalog,
         markup: Markup,
+        plans: Plans,
         usages: Usages,
         desk: ShopDesk,
         proofs: Proofs,
@@ -129,6 +133,7 @@ class Courier:
         self._customers = customers
         self._catalog = catalog
         self._markup = markup
+        self._plans = plans
         self._usages = usages
         self._desk = desk
         self._proofs = proofs
@@ -331,6 +336,9 @@ class Courier:
             case MarkupMoved() as notice:
                 named = await self._markup.change(RuleChangeId(notice.change))
                 return owner_notices.markup_moved(t, notice, await person(notice.by), named)
+            case PlanMoved() as notice:
+                changed = await self._plans.change(PlanChangeId(notice.change))
+                return owner_notices.plan_moved(t, notice, await person(notice.by), changed)
             case OrderNeedsPerson() as notice:
                 order = await self._orders.find(notice.order)
                 return owner_notices.order_needs_person(

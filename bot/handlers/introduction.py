@@ -48,6 +48,7 @@ def owner_commands(t: Texts) -> dict[str, Text]:
         "topup": t("Top up a customer"),
         "debit": t("Take money out of a wallet"),
         "markup": t("Rules and prices"),
+        "plans": t("What your own plans cost, and which are on sale"),
         "order": t("One order's whole history"),
         "block": t("Stop a customer's buying and typing"),
         "unblock": t("Allow it again"),

@@ -6,17 +6,19 @@ from aiogram.types import TelegramObject
 
 from bot.callbacks import Confirm, Drop
 from bot.domain.customers import Customer
-from bot.domain.requests import MarkupChange, Refund, RequestId, TopUp
+from bot.domain.requests import CostChange, MarkupChange, Refund, RequestId, TopUp
 from bot.handlers.routes import Role, Route, tap
 from bot.i18n import Texts
 from bot.screens import cases as case_screens
 from bot.screens import markup as markup_screens
+from bot.screens import plans as plan_screens
 from bot.screens import requests as screens
 from bot.screens import topups as topup_screens
 from bot.screens.base import Screen
 from bot.services.cases import Cases
 from bot.services.customers import Customers
 from bot.services.markup import Markup
+from bot.services.plans import Plans
 from bot.services.requests import Requests
 from bot.services.wallets import Wallets
 
@@ -34,6 +36,7 @@ async def confirm(
     wallets: Wallets,
     markup: Markup,
     cases: Cases,
+    plans: Plans,
 ) -> Screen:
     """Do what the preview showed, once; a second tap draws the same answer."""
     request = await requests.open(RequestId(callback_data.request), customer.id)
@@ -47,6 +50,11 @@ async def confirm(
             return markup_screens.markup(t, markup.rules(), markup.samples(), is_applied=True)
         case Refund():
             return case_screens.refunded(t, await cases.refund(request, customer.id))
+        case CostChange(plan=plan):
+            done = await plans.apply(request, customer.id)
+            listed, line = await plans.listed(), await plans.line(plan)
+            page = plan_screens.page_with(listed, line)
+            return plan_screens.plans(t, listed, page, plan_screens.priced(t, line, done))
 
 
 async def drop(

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.callbacks import AuditNow, Inbox, Resume, SaleNotices, Shop, ShowMarkup, ShowSubscriptions
+from bot.callbacks import (
+    AuditNow,
+    Inbox,
+    Resume,
+    SaleNotices,
+    Shop,
+    ShowMarkup,
+    ShowPlans,
+    ShowSubscriptions,
+)
 from bot.domain.desk import LaneState, ShopState, Stop
 from bot.i18n import Text, Texts, lines, paragraphs
 from bot.screens.base import Button, Screen, Style, short, to_home
@@ -88,6 +97,7 @@ def shop(t: Texts, state: ShopState, *, wants_sales: bool, is_green: bool = Fals
             (
                 Button(t("Inbox ({n})", n=state.in_review), Inbox()),
                 Button(t("Markup"), ShowMarkup()),
+                Button(t("Plans"), ShowPlans(page=0)),
             ),
             *(
                 ((Button(t("Subscriptions ({n})", n=state.subscriptions), ShowSubscriptions()),),)

@@ -10,6 +10,7 @@ from bot.callbacks import (
     RollBack,
     Shop,
     ShowMarkup,
+    ShowPlans,
     ShowSubscriptions,
     TopUpFor,
 )
@@ -23,12 +24,14 @@ from bot.domain.notices import (
     OrderDecided,
     OrderNeedsPerson,
     OrderToDeliver,
+    PlanMoved,
     Sold,
     StrayFound,
     SubscriptionRuns,
     WalletMoved,
 )
 from bot.domain.orders import Order
+from bot.domain.plans import NamedPlanChange, PlanDeed
 from bot.domain.usage import AskBot, Measured, Unknowable, Unreachable, UsageSeen
 from bot.i18n import Code, Text, Texts, Value, lines, paragraphs
 from bot.screens.base import Button, Row, Screen, Style, short, to_shop
@@ -130,6 +133,28 @@ def markup_moved(t: Texts, _: MarkupMoved, by: Person, named: NamedChange) -> Sc
             Button(t("Undo #{id}", id=named.change.id), RollBack(change=named.change.id)),
         ),
     )
+
+
+def plan_moved(t: Texts, _: PlanMoved, by: Person, changed: NamedPlanChange) -> Screen:
+    """Which owner changed which plan, with the way to all of them."""
+    return _kept(_plan_moved(t, by, changed), (Button(t("Plans"), ShowPlans(page=0)),))
+
+
+def _plan_moved(t: Texts, by: Person, changed: NamedPlanChange) -> Text:
+    plan, change = short(changed.name, MOST_NAME), changed.change
+    match change.deed:
+        case PlanDeed.COST:
+            return t(
+                "{by} changed the cost of {plan}: {old} → {new}.",
+                by=by,
+                plan=plan,
+                old=change.old,
+                new=change.new,
+            )
+        case PlanDeed.HIDE:
+            return t("{by} hid {plan}: it is not sold now.", by=by, plan=plan)
+        case PlanDeed.SHOW:
+            return t("{by} put {plan} on sale again.", by=by, plan=plan)
 
 
 def order_needs_person(t: Texts, notice: OrderNeedsPerson, order: Order, person: Person) -> Screen:

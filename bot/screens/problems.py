@@ -11,6 +11,7 @@ from bot.callbacks import (
     ShowMarkup,
     ShowOrder,
     ShowPlan,
+    ShowPlans,
     UsageMenu,
 )
 from bot.domain.errors import (
@@ -19,6 +20,8 @@ from bot.domain.errors import (
     BadMarkup,
     BadQuantity,
     BlockedCustomer,
+    CostHolds,
+    CostMoved,
     CustomerError,
     DeliveredBefore,
     InsufficientFunds,
@@ -169,6 +172,21 @@ def problem(t: Texts, error: CustomerError) -> Screen:
                   scope=scope_words(t, scope), rule=str(rule)),
                 t("Nothing was changed."),
                 (Button(t("Markup"), ShowMarkup()),),
+            )  # fmt: skip
+        case CostHolds(name=name, cost=cost):
+            return _screen(
+                t,
+                t("<b>{plan} costs {cost} already.</b>", plan=short(name, MOST_TYPED), cost=cost),
+                t("Nothing was changed."),
+                (Button(t("Plans"), ShowPlans(page=0)),),
+            )
+        case CostMoved(name=name, cost=cost):
+            return _screen(
+                t,
+                t("<b>The cost of {plan} was changed meanwhile.</b> Nothing more was changed.",
+                  plan=short(name, MOST_TYPED)),
+                t("It is {cost} now. Look at it, and change it anew if you like.", cost=cost),
+                (Button(t("Plans"), ShowPlans(page=0)),),
             )  # fmt: skip
         case BadQuantity(plan=plan, most=most):
             return _screen(

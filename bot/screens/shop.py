@@ -285,7 +285,7 @@ def guide(t: Texts, support: str | None, *, is_owner: bool = False) -> Screen:
             t("/browse · /orders · /usage · /balance · /language · /cancel"),
             lines(
                 t("<b>You run this shop.</b> Customers do not see these:"),
-                t("/shop · /topup · /debit · /markup · /order · /block · /unblock"),
+                t("/shop · /topup · /debit · /markup · /plans · /order · /block · /unblock"),
             )
             if is_owner
             else None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import PlanRow, ProviderRow, RuleChangeRow
@@ -60,8 +61,13 @@ class Catalog:
 
     @property
     def plans(self) -> tuple[Plan, ...]:
-        """Every open plan, by provider and size."""
-        return tuple(sorted(self._plans.values(), key=_by_provider_and_size))
+        """Every plan on sale, by provider and size."""
+        return tuple(plan for plan in self._sorted() if not plan.is_hidden)
+
+    @property
+    def hidden(self) -> tuple[Plan, ...]:
+        """Every open plan that an owner hid, likewise."""
+        return tuple(plan for plan in self._sorted() if plan.is_hidden)
 
     @property
     def providers(self) -> tuple[Provider, ...]:
@@ -86,11 +92,18 @@ class Catalog:
         return shelf
 
     def offer(self, plan: PlanId) -> Offer:
-        """A plan at today's price; raises `OfferGone`."""
+        """A plan at today's price; raises `OfferGone`, also for one that an owner hid."""
+        found = self.agreed(plan)
+        if found.is_hidden:
+            raise OfferGone
+        return self._offer(found)
+
+    def agreed(self, plan: PlanId) -> Plan:
+        """A plan that an order was accepted for, hidden since or not; raises `OfferGone`."""
         found = self._plans.get(plan)
         if found is None or self._clock.now() - found.read_at > GONE:
             raise OfferGone
-        return self._offer(found)
+        return found
 
     def provider(self, provider: ProviderId) -> Provider:
         """A provider, also one that offers nothing now; raises `NotFound`."""
@@ -101,7 +114,7 @@ class Catalog:
 
     def cheapest(self, upstream: str) -> Money | None:
         """The lowest cost of an upstream's plans."""
-        costs = (p.cost for p in self._plans.values() if p.provider.upstream == upstream)
+        costs = (plan.cost for plan in self.plans if plan.provider.upstream == upstream)
         return min(costs, default=None)
 
     def knows(self, upstream: str, provider: str | None, plan: str | None) -> bool:
@@ -126,24 +139,15 @@ class Catalog:
                     select(RuleChangeRow.__table__).where(RuleChangeRow.id.in_(newest))
                 )
             ).all()
-        self._providers = {
-            ProviderId(row.id): Provider(
-                ProviderId(row.id), row.upstream, row.code, row.name,
-                _usage(row.usage, row.usage_url), bool(row.is_code),
-            )
-            for row in providers
-        }  # fmt: skip
+        self._providers = {ProviderId(row.id): provider_of(row) for row in providers}
         open_providers = {row.id for row in providers if row.is_open}
         self._plans = {
-            PlanId(row.id): Plan(
-                PlanId(row.id), self._providers[ProviderId(row.provider_id)], row.code, row.title,
-                Money(row.cost_micros), size_in_bytes(row.title), row.read_at, row.most, row.days,
-            )
+            PlanId(row.id): plan_of(row, self._providers[ProviderId(row.provider_id)])
             for row in plans
             if row.is_open
             and row.provider_id in open_providers
             and row.currency in self._sold_currencies
-        }  # fmt: skip
+        }
         self._codes = frozenset(
             (provider.upstream, provider.code, row.code)
             for row in plans
@@ -208,6 +212,7 @@ class Catalog:
                 "usage_url": url,
                 "is_code": int(one.is_code),
                 "is_open": int(one.is_active),
+                "is_priced_here": int(one.is_seed),
             }
             row = known.get(one.provider)
             if row is None:
@@ -299,9 +304,14 @@ class Catalog:
         plans = (
             plan
             for plan in self._plans.values()
-            if plan.provider.id == provider.id and now - plan.read_at <= GONE
+            if plan.provider.id == provider.id
+            and not plan.is_hidden
+            and now - plan.read_at <= GONE
         )
         return Shelf(provider, tuple(map(self._offer, sorted(plans, key=_by_provider_and_size))))
+
+    def _sorted(self) -> list[Plan]:
+        return sorted(self._plans.values(), key=_by_provider_and_size)
 
     def _offer(self, plan: Plan) -> Offer:
         is_stale = self._clock.now() - plan.read_at > STALE
@@ -311,6 +321,22 @@ class Catalog:
 
 def _by_provider_and_size(plan: Plan) -> tuple[str, bool, int, int]:
     return plan.provider.name, plan.size is None, plan.size or 0, plan.cost.micros
+
+
+def provider_of(row: Row[Any]) -> Provider:
+    """A provider as its row tells it."""
+    return Provider(
+        ProviderId(row.id), row.upstream, row.code, row.name, _usage(row.usage, row.usage_url),
+        bool(row.is_code), bool(row.is_priced_here),
+    )  # fmt: skip
+
+
+def plan_of(row: Row[Any], provider: Provider) -> Plan:
+    """A plan of this provider as its row tells it."""
+    return Plan(
+        PlanId(row.id), provider, row.code, row.title, Money(row.cost_micros),
+        size_in_bytes(row.title), row.read_at, row.most, row.days, bool(row.is_hidden),
+    )  # fmt: skip
 
 
 def _usage(kind: str, url: str | None) -> UsageCheck:

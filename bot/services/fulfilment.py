@@ -218,10 +218,10 @@ class LaneWorker:
         return plan
 
     async def _plan(self, row: Row[Any]) -> Plan:
-        plan = self._catalog.offer(PlanId(row.plan_id)).plan
+        plan = self._catalog.agreed(PlanId(row.plan_id))
         if not timedelta(0) <= self._clock.now() - plan.read_at <= COST_FRESH:
             await self._catalog.refresh(self.lane.upstream, row.provider)
-            plan = self._catalog.offer(PlanId(row.plan_id)).plan
+            plan = self._catalog.agreed(PlanId(row.plan_id))
         return plan
 
     async def _unreadable(self, order: OrderId, error: UpstreamError) -> None:

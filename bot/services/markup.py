@@ -163,7 +163,7 @@ class Markup:
     def name_of(self, scope: Scope) -> str:
         """What a scope is called: a provider, a provider and a plan, or nothing for everything."""
         if scope.plan is not None:
-            plan = next((one for one in self._catalog.plans if one.id == scope.plan), None)
+            plan = next((one for one in self._nameable() if one.id == scope.plan), None)
             return f"#{scope.plan}" if plan is None else _name(plan)
         if scope.provider is not None:
             try:
@@ -212,17 +212,21 @@ class Markup:
         first, is_quoted = found[0]
         if not is_quoted and ("%" in first or first.startswith("+") or first.casefold() in OFF):
             return EVERYTHING, rest
-        provider = next((p for p in self._catalog.plans if _is_called(p, first)), None)
+        provider = next((p for p in self._nameable() if _is_called(p, first)), None)
         if provider is None:
             raise BadMarkup(first)
         if len(found) > 1 and found[1][1]:
             title = found[1][0].strip()
-            for plan in self._catalog.plans:
+            for plan in self._nameable():
                 same = plan.provider.id == provider.provider.id
                 if same and title.casefold() in {plan.title.casefold(), plan.code.casefold()}:
                     return Scope(plan=PlanId(plan.id)), rest[2:]
             raise BadMarkup(title)
         return Scope(provider=ProviderId(provider.provider.id)), rest[1:]
+
+    def _nameable(self) -> tuple[Plan, ...]:
+        """A plan that is hidden now keeps its rule, and may get another one."""
+        return (*self._catalog.plans, *self._catalog.hidden)
 
     async def _history(self, which: ColumnElement[bool], limit: int) -> tuple[NamedChange, ...]:
         query = (

@@ -14,13 +14,23 @@ from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.errors import NotFound, TooLate
 from bot.domain.orders import CustomerId
-from bot.domain.requests import VALID, Asked, MarkupChange, Refund, Request, RequestId, TopUp
+from bot.domain.requests import (
+    VALID,
+    Asked,
+    CostChange,
+    MarkupChange,
+    Refund,
+    Request,
+    RequestId,
+    TopUp,
+)
 
 _BODIES: dict[str, TypeAdapter[Any]] = {
     "topup": TypeAdapter(TopUp),
     "debit": TypeAdapter(TopUp),
     "markup": TypeAdapter(MarkupChange),
     "refund": TypeAdapter(Refund),
+    "cost": TypeAdapter(CostChange),
 }
 
 
@@ -104,6 +114,8 @@ def _kind(asked: Asked) -> str:
             return "markup"
         case Refund():
             return "refund"
+        case CostChange():
+            return "cost"
 
 
 def _body(asked: Asked) -> str:

@@ -34,6 +34,7 @@ ROWS: dict[str, Row] = {
         "usage_url": "https://t.me/checker",
         "is_code": 0,
         "is_open": 1,
+        "is_priced_here": 0,
     },
     "plans": {
         "id": 1,
@@ -65,6 +66,16 @@ ROWS: dict[str, Row] = {
         "percent_bp": 2000,
         "fixed_micros": 0,
         "least_micros": 0,
+        "request_id": 1,
+        "by": 9,
+        "at": NOW,
+    },
+    "plan_changes": {
+        "id": 1,
+        "plan_id": 1,
+        "kind": "cost",
+        "old_micros": 2_000_000,
+        "new_micros": 2_500_000,
         "request_id": 1,
         "by": 9,
         "at": NOW,
@@ -151,6 +162,7 @@ SECOND: dict[str, Row] = {
     "wallets": {"customer_id": 8},
     "requests": {"id": 2},
     "rule_changes": {"id": 2, "request_id": 2},
+    "plan_changes": {"id": 2, "request_id": 2},
     "lanes": {"id": 2, "token_fingerprint": "f2"},
     "fingerprints": {"fingerprint": "a2"},
     "orders": {"id": 2, "intent": "decade", "tag": "abd", "upstream_order_id": "G-2"},
@@ -160,6 +172,9 @@ SECOND: dict[str, Row] = {
     "exchanges": {"id": 2, "order_id": 2, "intent": "decade"},
     "usage_alerts": {"order_id": 2},
 }
+
+# What a change has that is none of a cost.
+NO_COST: Row = {"old_micros": None, "new_micros": None, "request_id": None}
 
 # What breaks a law, and as far as possible no other; every CHECK of the models stands here.
 BROKEN: list[tuple[str, Row]] = [
@@ -185,9 +200,19 @@ BROKEN: list[tuple[str, Row]] = [
     ("ck_orders_quantity", {"quantity": 0}),
     ("ck_orders_state", {"state": "failed"}),
     ("ck_orders_state", {"state": ""}),
+    ("ck_plan_changes_kind", {"kind": "gift", **NO_COST}),
+    ("ck_plan_changes_new_micros", {"new_micros": 0}),
+    ("ck_plan_changes_new_micros", {"old_micros": 0}),
+    ("ck_plan_changes_new_micros", {"new_micros": TOO_MUCH}),
+    ("ck_plan_changes_whole_cost", {"old_micros": None}),
+    ("ck_plan_changes_whole_cost", {"new_micros": None}),
+    ("ck_plan_changes_whole_cost", {"request_id": None}),
+    ("ck_plan_changes_whole_cost", {"kind": "hide"}),
+    ("ck_plan_changes_whole_cost", {**NO_COST, "request_id": 2, "kind": "show"}),
     ("ck_plans_cost_micros", {"cost_micros": 0}),
     ("ck_plans_cost_micros", {"cost_micros": TOO_MUCH}),
     ("ck_plans_days", {"days": 0}),
+    ("ck_plans_is_hidden", {"is_hidden": 2}),
     ("ck_plans_is_open", {"is_open": 2}),
     ("ck_plans_most", {"most": 0}),
     ("ck_plans_most", {"most": 1001}),
@@ -198,6 +223,7 @@ BROKEN: list[tuple[str, Row]] = [
     ("ck_postings_two_accounts", {"destination": "customer:7"}),
     ("ck_providers_is_code", {"is_code": 2}),
     ("ck_providers_is_open", {"is_open": 2}),
+    ("ck_providers_is_priced_here", {"is_priced_here": 2}),
     ("ck_providers_usage", {"usage": "fax", "usage_url": None}),
     ("ck_providers_usage_url", {"usage_url": None}),
     ("ck_providers_usage_url", {"usage": "api"}),
@@ -220,6 +246,9 @@ BROKEN: list[tuple[str, Row]] = [
 # Keeps the law of one exchange at a time out of another law's way.
 ENDED: Row = {"state": "done", "ended_at": NOW}
 
+# What is only ever added to, and how the database speaks of it.
+KEPT = {"postings": "postings", "plan_changes": "plan changes"}
+
 # What a second row must not have in common with the first; every UNIQUE of the models.
 TAKEN: list[tuple[str, Row]] = [
     ("uq_customers_username", {"username": "aNN"}),
@@ -230,6 +259,7 @@ TAKEN: list[tuple[str, Row]] = [
     ("uq_orders_lane_id_upstream_order_id", {"upstream_order_id": "G-1"}),
     ("uq_orders_tag", {"tag": "abc"}),
     ("uq_outbox_dedupe", {"dedupe": "order:1:delivered"}),
+    ("uq_plan_changes_request_id", {"request_id": 1}),
     ("uq_plans_provider_id_code", {"code": "0.120"}),
     ("uq_postings_reference", {"reference": "order:1:hold"}),
     ("uq_providers_upstream_code", {"code": "nodemaven"}),
@@ -331,7 +361,7 @@ async def test_an_update_that_breaks_a_check_is_refused(database: Database) -> N
 
     for law, changes in BROKEN:
         table = table_of(law)
-        if table == "postings":
+        if table in KEPT:
             continue
         new = ", ".join(f'"{column}" = :{column}' for column in changes)
         with pytest.raises(IntegrityError, match=law):
@@ -346,8 +376,8 @@ async def test_whatever_must_be_unique_is_refused_the_second_time(database: Data
         told = await refusal(database, table, {**second(table), **shared})
         if not database.is_sqlite:
             assert law in told
-        elif table == "postings":
-            assert told == "postings are never replaced"
+        elif table in KEPT:
+            assert told == f"{KEPT[table]} are never replaced"
         else:
             assert told.startswith("UNIQUE constraint failed: ")
             assert all(column in told for column in shared if column not in ENDED)
@@ -457,6 +487,54 @@ async def test_an_insert_cannot_turn_into_a_change_of_a_posting(database: Databa
             )
 
     assert await postings(database) == [(1, "order:1:hold", 4_030_000)]
+
+
+async def plan_changes(database: Database) -> list[tuple[int, int, int]]:
+    statement = text("SELECT id, old_micros, new_micros FROM plan_changes ORDER BY id")
+    async with database.read() as connection:
+        found = await connection.execute(statement)
+        return [(row.id, row.old_micros, row.new_micros) for row in found]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE plan_changes SET new_micros = 1",
+        'UPDATE plan_changes SET "by" = "by"',
+        "DELETE FROM plan_changes",
+        "TRUNCATE plan_changes",
+        "TRUNCATE plans CASCADE",
+    ],
+)
+async def test_what_owners_did_to_plans_is_never_changed_or_deleted(
+    database: Database, statement: str
+) -> None:
+    await fill(database)
+
+    with pytest.raises(DBAPIError) as refused:
+        await run(database, statement)
+
+    # SQLite has no such statement as the last two.
+    is_known = not (database.is_sqlite and statement.startswith("TRUNCATE"))
+    told = str(refused.value)
+    assert not is_known or "plan changes are never" in told or "postings are never" in told
+    assert await plan_changes(database) == [(1, 2_000_000, 2_500_000)]
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("changes", [{"id": 2}, {"request_id": 2}], ids=["request", "id"])
+async def test_what_owners_did_to_plans_is_never_replaced(
+    database: Database, changes: Row
+) -> None:
+    await fill(database)
+    async with database.write() as connection:
+        await insert(connection, "requests", second("requests"))
+    row = {**lawful("plan_changes"), "new_micros": 1, **changes}
+
+    told = await refusal(database, "plan_changes", row, "INSERT OR REPLACE")
+
+    assert told == "plan changes are never replaced"
+    assert await plan_changes(database) == [(1, 2_000_000, 2_500_000)]
 
 
 @ON_SQLITE

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.cases import Case
-from bot.domain.catalog import Offer
+from bot.domain.catalog import Offer, PlanId
 from bot.domain.desk import LaneState, Stop
-from bot.domain.markup import EVERYTHING, NamedChange, RulePage, Scope
+from bot.domain.markup import EVERYTHING, NamedChange, Rule, RulePage, Scope
 from bot.domain.money import usd
 from bot.domain.notices import (
     BackupMade,
@@ -24,6 +24,7 @@ from bot.domain.notices import (
     OrderReleased,
     OrderToDeliver,
     OwnerReplied,
+    PlanMoved,
     Sold,
     StrayFound,
     SubscriptionRuns,
@@ -31,7 +32,22 @@ from bot.domain.notices import (
     WalletMoved,
 )
 from bot.domain.orders import LaneId, OrderState, UpstreamOrder
-from bot.domain.requests import MarkupChange, MarkupPreview, PriceMove, RefundPreview, TopUpPreview
+from bot.domain.plans import (
+    NamedPlanChange,
+    PlanChange,
+    PlanChangeId,
+    PlanChangePage,
+    PlanDeed,
+)
+from bot.domain.requests import (
+    CostChange,
+    CostPreview,
+    MarkupChange,
+    MarkupPreview,
+    PriceMove,
+    RefundPreview,
+    TopUpPreview,
+)
 from bot.domain.subscriptions import Subscription, SubscriptionId
 from bot.i18n import Texts
 from bot.screens import (
@@ -41,6 +57,7 @@ from bot.screens import (
     markup,
     notices,
     owner_notices,
+    plans,
     requests,
     subscriptions,
     topups,
@@ -55,6 +72,8 @@ from tests.screens.owner_samples import (
     EVERYTHING_RULE,
     FILE,
     GIG,
+    ISP,
+    LINE,
     NODEMAVEN,
     NOON,
     OLGA,
@@ -186,6 +205,42 @@ def of_subscriptions(t: Texts) -> Iterator[Shown]:
     yield show("", subscriptions.sure, t, RUNS.id)
 
 
+def of_plans(t: Texts) -> Iterator[Shown]:
+    """What the plans cost that no price list tells of."""
+    dearer = PlanChange(PlanChangeId(3), PlanDeed.COST, usd("2"), usd("2.50"), OLGA.id, NOON)
+    off = replace(LINE, plan=replace(ISP, id=PlanId(28), code="x1", title="ISP X1"))
+    hidden = replace(off, plan=replace(off.plan, is_hidden=True))
+    third = replace(ISP, id=PlanId(29), code="level3", title="ISP Level3")
+    refused = replace(LINE, plan=third, is_refused=True, decided_by="Stat Proxies")
+    listed = (LINE, hidden, refused)
+    yield show("", plans.plans, t, listed, 0)
+    yield show("a second page", plans.plans, t, listed * 3, 1)
+    yield show("none", plans.plans, t, (), 0)
+    now = replace(LINE, plan=replace(ISP, cost=usd("2.50")), price=usd("3"))
+    done = plans.priced(t, now, dearer)
+    yield show("just applied", plans.plans, t, (now, *listed[1:]), 0, done)
+    yield show("just hidden", plans.plans, t, listed, 0, plans.hidden(t, hidden))
+    yield show("just shown", plans.plans, t, (LINE, off), 0, plans.offered(t, off))
+    yield show("no deed", plans.refused, t, listed, plans.not_understood(t, "price captcha 2"))
+    yield show("no plan", plans.refused, t, listed, plans.which(t))
+    yield show("no such plan", plans.refused, t, listed, plans.unknown(t, listed, "NodeMaven"))
+    yield show("none at all", plans.refused, t, (), plans.unknown(t, (), "captcha"))
+    yield show("", plans.ask_cost, t, LINE)
+    yield show("refused", plans.ask_cost, t, LINE, plans.not_a_cost(t, "1e999"))
+    asked = CostChange(ISP.id, usd("2"), usd("2.50"))
+    preview = CostPreview(REQUEST, asked, ISP, usd("2.40"), usd("3"), Rule(2000), "")
+    yield show("", plans.cost_preview, t, preview)
+    unseen = replace(preview, plan=replace(ISP, is_hidden=True))
+    yield show("of a hidden plan", plans.cost_preview, t, unseen)
+    deeds = tuple(
+        replace(dearer, id=PlanChangeId(number), deed=deed, old=None, new=None)
+        for number, deed in ((2, PlanDeed.SHOW), (1, PlanDeed.HIDE))
+    )
+    changes = tuple(NamedPlanChange(one, ISP.title, "Olga") for one in (dearer, *deeds))
+    yield show("", plans.plan_history, t, PlanChangePage(changes, older=1))
+    yield show("empty", plans.plan_history, t, PlanChangePage((), older=None))
+
+
 def of_welcome(t: Texts) -> Iterator[Shown]:
     """An owner's first contact."""
     works = replace(STATE, audited_at=NOON, backed_up_at=NOON)
@@ -226,6 +281,11 @@ def of_owner_notices(t: Texts) -> Iterator[Shown]:
     moved = WalletMoved(OLGA.id, ANN.id, usd("10"), usd("13"), False, "thanks")
     yield show("", owner_notices.wallet_moved, t, moved, OLGA, ANN)
     yield show("", owner_notices.markup_moved, t, MarkupMoved(OLGA.id, 3), OLGA, NAMED)
+    for deed in PlanDeed:
+        old, new = (usd("2"), usd("2.50")) if deed is PlanDeed.COST else (None, None)
+        done = PlanChange(PlanChangeId(3), deed, old, new, OLGA.id, NOON)
+        changed = NamedPlanChange(done, ISP.title, "Olga")
+        yield show(deed.value, owner_notices.plan_moved, t, PlanMoved(OLGA.id, 3), OLGA, changed)
     for case, hours in (("", 0), ("after three hours", 3), ("after a day", 24)):
         needs = OrderNeedsPerson(ORDER.id, hours)
         yield show(case, owner_notices.order_needs_person, t, needs, REVIEW, ANN)

@@ -86,7 +86,8 @@ async def post(database_url: str) -> AsyncIterator[Post]:
         courier = Courier(
             shop.outbox, renderer, tasks, clock, bot=bot, orders=shop.orders, formats=shop.formats,
             customers=shop.customers, catalog=shop.catalog, markup=shop.markup,
-            usages=shop.usages, desk=shop.desk, proofs=shop.proofs, patience=PATIENCE,
+            plans=shop.plans, usages=shop.usages, desk=shop.desk, proofs=shop.proofs,
+            patience=PATIENCE,
         )  # fmt: skip
         settle = settling(polling)
         people = [Customer(core, settle, person) for person in (ALICE, BOB, OLGA)]

@@ -70,7 +70,7 @@ async def scene(database_url: str) -> AsyncIterator[Scene]:
         courier = Courier(
             shop.outbox, renderer, tasks, clock, bot=bot, orders=shop.orders, formats=shop.formats,
             customers=shop.customers, catalog=shop.catalog, markup=shop.markup,
-            usages=shop.usages, desk=shop.desk, proofs=shop.proofs,
+            plans=shop.plans, usages=shop.usages, desk=shop.desk, proofs=shop.proofs,
         )  # fmt: skip
 
         async def work() -> bool:

@@ -147,5 +147,5 @@ def test_every_route_asks_for_an_owner() -> None:
 
 def test_the_owners_commands() -> None:
     assert [route.command for route in OWNERS if isinstance(route, Said)] == [
-        "topup", "debit", "markup", "shop", "order", "block", "unblock",
+        "topup", "debit", "markup", "plans", "shop", "order", "block", "unblock",
     ]  # fmt: skip

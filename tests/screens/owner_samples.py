@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bot.callbacks import KEPT
 from bot.demo.telegram_html import parse_html, units
 from bot.domain.cases import OrderFile, Sent
-from bot.domain.catalog import Plan, PlanId, Provider, ProviderId, UsageByApi
+from bot.domain.catalog import Plan, PlanId, Provider, ProviderId, UsageByApi, UsageUnknown
 from bot.domain.customers import Person
 from bot.domain.desk import LaneState, ShopState, Today
 from bot.domain.markup import (
@@ -22,6 +22,7 @@ from bot.domain.markup import (
 )
 from bot.domain.money import usd
 from bot.domain.orders import Attempt, CustomerId, LaneId, Move, Order, OrderId, OrderState
+from bot.domain.plans import PlanLine
 from bot.domain.requests import RequestId, TopUp, TopUpPreview
 from bot.domain.wallets import Posting, PostingKind
 from bot.i18n import texts
@@ -78,6 +79,15 @@ ORDER = Order(
     upstream_order_id="ord_9x1a8f",
     shown_at=None,
 )
+
+STAT = Provider(
+    ProviderId(9), "statproxies", "statproxies", "Stat Proxies", UsageUnknown(),
+    is_priced_here=True,
+)  # fmt: skip
+ISP = Plan(
+    PlanId(27), STAT, "captcha", "ISP for captchas", usd("2"), None, NOON, most=100, days=30
+)
+LINE = PlanLine(ISP, usd("2.40"), Rule(2000), "")
 
 STATE = ShopState(
     at=NOON,

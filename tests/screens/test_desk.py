@@ -24,7 +24,7 @@ def test_the_shop_at_a_glance() -> None:
         "No order needs you."
     )
     assert labels(screen) == [
-        ["Inbox (0)", "Markup"],
+        ["Inbox (0)", "Markup", "Plans"],
         ["Tell me of each sale"],
         ["Audit the books"],
         ["🔄 Refresh", "🏠 Home"],

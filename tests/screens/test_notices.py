@@ -32,6 +32,7 @@ from bot.domain.notices import (
     OrderReleased,
     OrderToDeliver,
     OwnerReplied,
+    PlanMoved,
     ProxyTested,
     ShopReady,
     Sold,
@@ -44,6 +45,7 @@ from bot.domain.notices import (
     WalletMoved,
 )
 from bot.domain.orders import Order, OrderState
+from bot.domain.plans import NamedPlanChange, PlanChange, PlanChangeId, PlanDeed
 from bot.domain.usage import Measured, Traffic
 from bot.i18n import LANGUAGES, Texts, texts
 from bot.screens import exchanges, notices, owner_notices, troubles
@@ -88,6 +90,7 @@ def samples(words: str) -> dict[type, Notice]:
         CustomerComplains(ORDER.id),
         WalletMoved(OLGA.id, ANN.id, usd("10"), usd("13"), False, words),
         MarkupMoved(OLGA.id, 3),
+        PlanMoved(OLGA.id, 3),
         OrderNeedsPerson(ORDER.id),
         OrderToDeliver(ORDER.id),
         ExchangeToDeliver(ORDER.id),
@@ -136,6 +139,12 @@ def draw(t: Texts, notice: Notice, order: Order, person: Person, words: str) -> 
         case MarkupMoved():
             change = RuleChange(RuleChangeId(3), Scope(), Rule(1500), OLGA.id, NOON)
             return owner_notices.markup_moved(t, notice, person, NamedChange(change, words, words))
+        case PlanMoved():
+            dearer = PlanChange(
+                PlanChangeId(3), PlanDeed.COST, usd("2"), usd("2.5"), OLGA.id, NOON
+            )
+            changed = NamedPlanChange(dearer, words, words)
+            return owner_notices.plan_moved(t, notice, person, changed)
         case OrderNeedsPerson():
             return owner_notices.order_needs_person(t, notice, order, person)
         case OrderToDeliver():

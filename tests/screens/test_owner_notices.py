@@ -6,17 +6,19 @@ import pytest
 
 from bot.callbacks import OwnerOrder, Reply, RollBack, ShowMarkup, TopUpFor
 from bot.domain.markup import NamedChange, Rule, RuleChange, RuleChangeId, Scope
-from bot.domain.money import usd
+from bot.domain.money import Money, usd
 from bot.domain.notices import (
     CustomerAsks,
     CustomerComplains,
     MarkupMoved,
     OrderDecided,
     OrderNeedsPerson,
+    PlanMoved,
     Sold,
     WalletMoved,
 )
 from bot.domain.orders import OrderState
+from bot.domain.plans import NamedPlanChange, PlanChange, PlanChangeId, PlanDeed
 from bot.domain.usage import AskBot, Measured, Traffic, Unknowable, Unreachable, UsageSeen
 from bot.screens import owner_notices
 from bot.screens.base import Button
@@ -86,6 +88,31 @@ def test_other_owners_can_undo_a_markup() -> None:
         ShowMarkup(),
         RollBack(change=3),
     ]
+
+
+@pytest.mark.parametrize(
+    ("deed", "costs", "said"),
+    [
+        (
+            PlanDeed.COST,
+            (usd("2"), usd("2.5")),
+            "Olga (7) changed the cost of ISP: 2.00 USD → 2.50 USD.",
+        ),
+        (PlanDeed.HIDE, (None, None), "Olga (7) hid ISP: it is not sold now."),
+        (PlanDeed.SHOW, (None, None), "Olga (7) put ISP on sale again."),
+    ],
+)
+def test_other_owners_read_what_was_done_to_a_plan(
+    deed: PlanDeed, costs: tuple[Money | None, Money | None], said: str
+) -> None:
+    change = PlanChange(PlanChangeId(3), deed, *costs, OLGA.id, NOON)
+
+    screen = owner_notices.plan_moved(
+        EN, PlanMoved(OLGA.id, 3), OLGA, NamedPlanChange(change, "ISP", "Olga")
+    )
+
+    assert visible(screen) == said
+    assert labels(screen) == [["Plans"]]
 
 
 def test_an_order_that_needs_a_person_says_why() -> None:

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
+import pytest
 from sqlalchemy import select, update
 
 from bot import callbacks
-from bot.db.models import CustomerRow, OrderRow, PostingRow, RequestRow, RuleChangeRow, WalletRow
+from bot.db.models import (
+    CustomerRow,
+    OrderRow,
+    PlanChangeRow,
+    PostingRow,
+    RequestRow,
+    RuleChangeRow,
+    WalletRow,
+)
 from bot.demo.telegram import Person
 from bot.domain.orders import OrderId
 from bot.handlers import ROUTES
 from bot.handlers.routes import Role, Said, Typed
 from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.sandbox_stat import StatProxiesSandbox
+from tests.bench import HandClock, stat_sandbox_for
 from tests.conftest import ON_SQLITE
 from tests.hostile import AMOUNTS, IDS, MARKUP, OTHERS, TEXTS, UNICODE
 from tests.stories.conftest import ShopFloor
@@ -25,7 +36,15 @@ LONGEST: Final = 4096
 """What Telegram lets anybody write in one message."""
 
 # What may really be meant so: a note, a reason, credentials, or words to somebody.
-MOVED_BY_WORDS: Final = (OrderRow, PostingRow, RuleChangeRow, WalletRow)
+MOVED_BY_WORDS: Final = (
+    OrderRow, PostingRow, RuleChangeRow, PlanChangeRow, WalletRow,
+)  # fmt: skip
+
+
+@pytest.fixture
+def stat(clock: HandClock) -> StatProxiesSandbox:
+    """The pretend StatProxies, whose plans owners price."""
+    return stat_sandbox_for(clock)
 
 
 async def _money(app: ShopFloor) -> list[object]:
@@ -48,6 +67,8 @@ async def _write(app: ShopFloor, route: Typed | Said, who: Customer, words: str)
         case Typed(prompt):
             fields = {name: 3 if name == "order" else 1 for name in prompt.model_fields}
             fields |= {"customer": 1001} if "customer" in fields else {}
+            if "plan" in fields:
+                fields["plan"] = app.plan_id("statproxies", "captcha")
             async with app.shop.database.write() as tx:
                 await tx.execute(
                     update(CustomerRow)
@@ -63,7 +84,7 @@ async def _write(app: ShopFloor, route: Typed | Said, who: Customer, words: str)
 def _of(route: Typed | Said) -> tuple[str, ...]:
     """All texts where an amount is read; elsewhere every so many, other ones on each route."""
     match route:
-        case Typed(callbacks.TopUpFor) | Said("topup" | "debit"):
+        case Typed(callbacks.TopUpFor | callbacks.CostFor) | Said("topup" | "debit"):
             return TEXTS
         case Typed() | Said(role=Role.OWNER):
             return TEXTS[TYPED.index(route) % 3 :: 3]
@@ -109,6 +130,12 @@ async def test_no_amount_and_no_id_that_is_none_makes_a_preview(
         for words in wrong:
             app.clock.turn(2)
             await _write(app, next(r for r in TYPED if name_of(r) == f"/{command}"), owner, words)
+    for words in arriving:
+        app.clock.turn(2)
+        for name, said in (("/plans", f"cost captcha {words}"), ("answer to CostFor", words)):
+            # Telegram takes white space from both ends of what is written.
+            if said.strip(" \n\u00a0\x00") != "10":
+                await _write(app, next(r for r in TYPED if name_of(r) == name), owner, said)
 
     async with app.shop.database.read() as reader:
         open_ = select(RequestRow.body).where(RequestRow.done_at.is_(None))

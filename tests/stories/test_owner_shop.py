@@ -24,11 +24,11 @@ OWNERS_BUTTONS = (
     "shop", "sales:1", "resume", "audit", "topfor:1001", "confirm:1", "confirm:2", "confirm:3",
     "drop:1", "drop:2", "drop:3", "markup", "mhist:0", "mback:1", "inbox", "oorder:1", "bind:1",
     "bindto:1:1", "byhand:1", "giveback:1:0", "giveback:1:1", "wait:1", "refund:1", "reply:1002",
-    "subs", "subdone:1:0", "subdone:1:1",
+    "subs", "subdone:1:0", "subdone:1:1", "plans:0", "cost:27", "hide:27:1", "planhist:0",
 )  # fmt: skip
 OWNERS_COMMANDS = (
     "/shop", "/topup", "/topup 1001 50", "/debit 1002 1 because", "/markup", "/markup 0%",
-    "/order 1", "/order", "/block 1002", "/unblock 1002",
+    "/order 1", "/order", "/block 1002", "/unblock 1002", "/plans", "/plans hide captcha",
 )  # fmt: skip
 
 
@@ -144,6 +144,7 @@ async def everything(app: ShopFloor) -> list[tuple[object, ...]]:
         "requests": "id, done_at",
         "postings": "id",
         "rule_changes": "id",
+        "plan_changes": "id",
         "orders": "id, state",
         "stops": "scope",
         "customers": "id, is_blocked, wants_sales",

@@ -18,6 +18,8 @@ from bot.domain.orders import Credentials, CustomerId, OrderId, OrderState
 from bot.handlers import ROUTES
 from bot.handlers.routes import Attached, Picked, Role, Route, Said, Tap, Typed
 from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.sandbox_stat import StatProxiesSandbox
+from tests.bench import HandClock, stat_sandbox_for
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import OLGA, ShopFloor
 from tests.stories.test_trouble import drawn
@@ -152,6 +154,12 @@ def _any(field: Any) -> tuple[object, ...]:
 
 
 @pytest.fixture
+def stat(clock: HandClock) -> StatProxiesSandbox:
+    """The pretend StatProxies, whose plans owners price."""
+    return stat_sandbox_for(clock)
+
+
+@pytest.fixture
 async def case(
     app: ShopFloor, customer: Customer, owner: Customer, sandbox: GateProxySandbox
 ) -> Case:
@@ -166,6 +174,7 @@ async def case(
     assert await app.state(customer) is OrderState.REVIEW
     await owner.send(f"/topup {ALICE.id} 10")
     await owner.send("/markup 20%")
+    await owner.send("/plans cost captcha 2.50")
     await app.person(CARL)
     delivered = [await app.shop.orders.delivered(OrderId(number)) for number in (1, 2)]
     secrets = []
@@ -174,14 +183,15 @@ async def case(
             secrets += [each.password for each in delivery.proxies]
         else:
             secrets += list(delivery.codes)
-    plan = app.plan_id("nodemaven", "1")
+    plan, priced_here = app.plan_id("nodemaven", "1"), app.plan_id("statproxies", "captcha")
     price = app.bench.offer("nodemaven", "1").price.micros
     return Case(
         app,
         tuple(secrets),
         {
-            "order": (1, 2, 3), "plan": (plan,), "micros": (price,), "intent": ("ab" * 8,),
-            "customer": (ALICE.id,), "request": (1, 2), "code": ("ru",), "part": (0,),
+            "order": (1, 2, 3), "plan": (plan, priced_here), "micros": (price,),
+            "intent": ("ab" * 8,),
+            "customer": (ALICE.id,), "request": (1, 2, 3, 4), "code": ("ru",), "part": (0,),
             "page": (0,), "before": (0,), "format": tuple(Format), "kind": tuple(FileKind),
             "country": ("de",), "minutes": (10,), "lines": (1,),
         },

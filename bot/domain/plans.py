@@ -1,0 +1,106 @@
+"""Plans that owners price: what is listed of them, how they are named, what was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from bot.domain.catalog import Plan
+from bot.domain.errors import BadAmount
+from bot.domain.markup import Rule
+from bot.domain.money import Money, parse_amount, usd
+
+PlanChangeId = NewType("PlanChangeId", int)
+
+MOST_COST = usd("1000")
+"""Of one piece; more is a slip of the finger."""
+_LONGEST_NAME = 80
+"""No code or title is longer, with its quotes."""
+_QUOTES = "\"“”„«»'"
+
+
+class PlanDeed(StrEnum):
+    """What an owner does to a plan."""
+
+    COST = "cost"
+    HIDE = "hide"
+    SHOW = "show"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLine:
+    """A plan that owners price, on sale or not, with its price per piece at today's markup."""
+
+    plan: Plan
+    price: Money
+    rule: Rule
+    decided_by: str
+    """The name of the deciding rule's scope; empty for everything."""
+    is_refused: bool = False
+    """The upstream refused it, so it is not sold until an owner shows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    """One entry of the history. `old` and `new` are costs, where it was one that changed."""
+
+    id: PlanChangeId
+    deed: PlanDeed
+    old: Money | None
+    new: Money | None
+    by: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPlanChange:
+    """An entry of the history with names for people."""
+
+    change: PlanChange
+    name: str
+    person_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChangePage:
+    """A page of the history, newest first; `older` is the cursor of the next page."""
+
+    changes: tuple[NamedPlanChange, ...]
+    older: int | None
+
+
+def parse_cost(text: str) -> Money:
+    """Read what one piece costs, as a person typed it: 0.01 to 1000 USD; raises `BadAmount`."""
+    cost = parse_amount(text)
+    if cost > MOST_COST:
+        raise BadAmount(text)
+    return cost
+
+
+def named(lines: Sequence[PlanLine], words: str) -> PlanLine | None:
+    """The plan of this code or title; None where there is none, or more than one.
+
+    A code that is written exactly goes first: codes may differ in nothing but their case.
+    """
+    name = words.strip(" ").strip(_QUOTES).strip(" ")
+    exact = [line for line in lines if line.plan.code == name]
+    if len(exact) == 1:
+        return exact[0]
+    folded = name.casefold()
+    found = [
+        line for line in lines if folded in {line.plan.code.casefold(), line.plan.title.casefold()}
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def named_first(lines: Sequence[PlanLine], words: str) -> tuple[PlanLine | None, str]:
+    """The plan that words begin with, by its longest name there, and the rest after it."""
+    parts = words.split(" ")
+    for end in range(min(len(parts), _LONGEST_NAME), 0, -1):
+        name = " ".join(parts[:end])
+        if len(name) <= _LONGEST_NAME and (found := named(lines, name)) is not None:
+            return found, " ".join(parts[end:]).strip(" ")
+    return None, words

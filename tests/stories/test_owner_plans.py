@@ -1,0 +1,555 @@
+"""An owner says what plans cost that no price list tells of, and which of them are on sale."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import insert, select, update
+
+from bot.callbacks import Confirm, CostFor, HidePlan, PlanHistory, ShowPlans
+from bot.db.models import OrderRow, PlanChangeRow, PlanRow, RequestRow
+from bot.domain.money import usd
+from bot.domain.orders import OrderState
+from bot.upstreams.sandbox import Fault
+from bot.upstreams.sandbox_stat import StatProxiesSandbox
+from tests.bench import HandClock, opened, sandbox_for, seeds, stat_sandbox_for
+from tests.conftest import ON_SQLITE
+from tests.hostile import AMOUNTS
+from tests.stories.conftest import ShopFloor, labels
+from tests.stories.test_owner_money import answers
+from tests.telegram import ALICE, Customer
+
+OTHERS = (
+    '{"captcha": {"title": "Renamed", "cost": "9.99", "days": 7, "max": 5},'
+    ' "x9": {"title": "ISP X9", "cost": "1.00", "days": 30, "max": 10}}'
+)
+"""Another setting than the one that the shop began with."""
+# What Telegram itself takes out, and what is an amount with spaces around it, is none of these.
+WRONG = tuple(one for one in AMOUNTS if one.strip(" \u00a0\n\x00") not in {"10", ""})
+
+
+@pytest.fixture
+def stat(clock: HandClock) -> StatProxiesSandbox:
+    """The pretend StatProxies: it knows no prices."""
+    return stat_sandbox_for(clock)
+
+
+async def costs(app: ShopFloor) -> dict[str, str]:
+    """What each of the owner's plans costs, by its code."""
+    return {line.plan.code: str(line.plan.cost) for line in await app.shop.plans.listed()}
+
+
+async def changes(app: ShopFloor) -> list[tuple[object, ...]]:
+    """The history as it is kept: what was done, to which cost, by whom."""
+    async with app.shop.database.read() as reader:
+        rows = await reader.execute(
+            select(PlanChangeRow.kind, PlanChangeRow.new_micros, PlanChangeRow.by).order_by(
+                PlanChangeRow.id
+            )
+        )
+        return [tuple(row) for row in rows]
+
+
+async def previews(app: ShopFloor) -> int:
+    """How many changes of costs were ever previewed."""
+    async with app.shop.database.read() as reader:
+        return len((await reader.scalars(select(RequestRow.id).filter_by(kind="cost"))).all())
+
+
+async def set_cost(owner: Customer, words: str) -> None:
+    await owner.send(f"/plans cost {words}")
+    await owner.tap("Apply")
+
+
+async def test_the_list_says_all_about_each_plan_and_what_it_leaves_out(
+    app: ShopFloor, owner: Customer
+) -> None:
+    await owner.send("/markup statproxies 20%")
+    await owner.tap("Apply")
+
+    await owner.send("/plans")
+
+    assert (
+        "ISP for captchas · captcha\n"
+        "Cost 2.00 USD, price 2.40 USD (20% for Stat Proxies)\n"
+        "30 days, at most 100 pc. an order; on sale"
+    ) in owner.text
+    assert "What GateProxy sells comes from its price list, with its costs." in owner.text
+    assert "NodeMaven" not in owner.text
+    assert owner.labels[:2] == ["Cost: captcha", "Hide: captcha"]
+    await owner.send("/shop")
+    await owner.tap("Plans")
+    assert owner.text.startswith("Your plans")
+
+
+async def test_many_plans_have_pages_and_a_change_comes_back_to_its_page(
+    app: ShopFloor, owner: Customer
+) -> None:
+    async with app.shop.database.write() as tx:
+        row = (await tx.execute(select(PlanRow.__table__).filter_by(code="captcha"))).one()
+        for number in range(8):
+            fields = {**row._mapping, "code": f"y{number}", "title": f"Y {number}"}
+            del fields["id"]
+            await tx.execute(insert(PlanRow).values(**fields))
+    await app.refresh()
+
+    await owner.send("/plans")
+    assert "1/3" in owner.labels
+    await owner.tap("▶️")
+    await owner.tap("▶️")
+    assert "Y 7 · y7" in owner.text
+    await owner.tap("Hide: y7")
+
+    assert owner.text.startswith("Y 7 is hidden.")
+    assert "3/3" in owner.labels
+    await owner.press(ShowPlans(page=2**53).pack())
+    assert "3/3" in owner.labels
+
+
+async def test_a_cost_is_previewed_with_its_price_and_holds_once_applied(
+    app: ShopFloor, owner: Customer
+) -> None:
+    for words, new, price in (
+        ("captcha 2.50", "2.50 USD", "2.88 USD"),
+        ("CAPTCHA 2,4", "2.40 USD", "2.76 USD"),
+        ('"ISP for captchas" 1', "1.00 USD", "1.15 USD"),
+        ("isp for captchas  0.01", "0.01 USD", "0.02 USD"),
+        ("captcha 1000", "1,000.00 USD", "1,150.00 USD"),
+    ):
+        old = (await costs(app))["captcha"]
+        await owner.send(f"/plans cost {words}")
+        assert owner.text.startswith(f"Let one piece of ISP for captchas cost {new}?")
+        assert f" → {new}\n" in owner.text
+        assert f" → {price} (15% for everything)" in owner.text
+        assert owner.labels == ["Drop", "Apply"]
+        assert (await costs(app))["captcha"] == old
+
+        await owner.tap("Apply")
+        assert owner.text.startswith("Done. The cost of ISP for captchas was changed from")
+        assert f"customers pay {price} a piece now." in owner.text
+        assert (await costs(app))["captcha"] == new.replace(",", "")
+        assert str(app.bench.offer("statproxies", "captcha").price) == price.replace(",", "")
+    assert [by for *_, by in await changes(app)] == [owner.id] * 5
+
+
+async def test_a_cost_is_typed_after_a_tap(app: ShopFloor, owner: Customer) -> None:
+    for way in ("tap", "words"):
+        if way == "tap":
+            await owner.send("/plans")
+            await owner.tap("Cost: level3")
+        else:
+            await owner.send("/plans cost ISP Level3")
+        assert "What does one piece of ISP Level3 cost you?" in owner.text
+        assert "It is 2.60 USD now." in owner.text
+        await owner.send("cheap")
+        assert owner.text.startswith("“cheap” is not a cost.")
+        await owner.send("3")
+        assert "Cost: 2.60 USD → 3.00 USD" in owner.text
+        await owner.tap("Drop")
+        assert "Dropped. Nothing was changed." in owner.text
+    assert (await costs(app))["level3"] == "2.60 USD"
+
+
+async def test_a_cost_holds_once_and_the_other_owners_are_told(
+    app: ShopFloor, owner: Customer, other_owner: Customer, customer: Customer
+) -> None:
+    await owner.send("/plans cost captcha 2.50")
+    apply = owner.button("Apply")
+    heard = len(other_owner.messages), len(owner.messages), len(customer.messages)
+
+    await asyncio.gather(*(owner.press(apply) for _ in range(5)))
+
+    assert owner.text.startswith("Done. The cost of ISP for captchas was changed from 2.00 USD")
+    assert await changes(app) == [("cost", 2_500_000, owner.id)]
+    assert (len(other_owner.messages), len(owner.messages), len(customer.messages)) == (
+        heard[0] + 1,
+        heard[1],
+        heard[2],
+    )
+    told = other_owner.messages[-1]
+    assert told.text == "Olga (900, @olga_owner) changed the cost of ISP for captchas: " + (
+        "2.00 USD → 2.50 USD."
+    )
+    assert labels(told)[0] == "Plans"
+    # Long after, when somebody has changed it again, the old button still only tells.
+    await set_cost(other_owner, "captcha 3")
+    app.clock.turn(3600)
+    await owner.press(apply)
+    assert (await costs(app))["captcha"] == "3.00 USD"
+    assert len(await changes(app)) == 2
+
+
+async def test_a_preview_grows_old_and_is_nobody_elses(
+    app: ShopFloor, owner: Customer, other_owner: Customer, customer: Customer
+) -> None:
+    await owner.send("/plans cost captcha 2.50")
+    apply = owner.button("Apply")
+    for somebody in (other_owner, customer):
+        await somebody.press(apply.data)
+    await owner.press(Confirm(request=2**53).pack())
+    assert (await costs(app))["captcha"] == "2.00 USD"
+
+    app.clock.turn(601)
+    await owner.press(apply)
+
+    assert "It is too late for that." in owner.text
+    assert (await costs(app))["captcha"] == "2.00 USD"
+    assert await changes(app) == []
+
+
+async def test_of_two_previews_of_one_cost_the_second_would_not_tell_the_truth(
+    app: ShopFloor, owner: Customer, other_owner: Customer
+) -> None:
+    await owner.send("/plans cost captcha 2.50")
+    await other_owner.send("/plans cost captcha 3")
+    await other_owner.tap("Apply")
+
+    await owner.tap("Apply")
+
+    assert owner.text.startswith("The cost of ISP for captchas was changed meanwhile.")
+    assert "It is 3.00 USD now." in owner.text
+    assert (await costs(app))["captcha"] == "3.00 USD"
+    assert await changes(app) == [("cost", 3_000_000, other_owner.id)]
+
+
+async def test_a_cost_that_is_the_same_is_not_offered(app: ShopFloor, owner: Customer) -> None:
+    await owner.send("/plans cost captcha 2,0")
+
+    assert owner.text.startswith("ISP for captchas costs 2.00 USD already.")
+    assert "Apply" not in owner.labels
+    assert await previews(app) == 0
+
+
+@ON_SQLITE
+async def test_no_hostile_amount_is_a_cost(app: ShopFloor, owner: Customer) -> None:
+    typed = (*WRONG, "1000.01", "1000000", "1e999", "2.50 2.50", "2.50\n", "2.50 x")
+    shown: list[tuple[str, str]] = []
+    for number in range(0, len(typed), 20):
+        some = typed[number : number + 20]
+        found = await answers(app, owner, (f"/plans cost captcha {one}"[:4096] for one in some))
+        shown += [(one, answer.text) for one, answer in zip(some, found, strict=True)]
+        app.clock.turn(60)
+
+    for one, text in shown:
+        if one == "2.50\n":  # Telegram takes the line break away
+            continue
+        assert "is not a cost. Write it like 2 or 2.50, from 0.01 to 1000," in text, ascii(one)
+        assert "Nothing was changed." in text
+    assert await previews(app) == 1
+    assert (await costs(app))["captcha"] == "2.00 USD"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("price captcha 2", "“price captcha 2” is not understood."),
+        ("captcha 2", "“captcha 2” is not understood."),
+        ("cost", "Say which plan."),
+        ("hide", "Say which plan."),
+        ("show ", "Say which plan."),
+        ("cost 2.50", "“2.50” is not the name of one of your plans"),
+        ("cost 2.50 captcha", "“2.50 captcha” is not the name of one of your plans"),
+        ("cost nodemaven 2.50", "“nodemaven 2.50” is not the name"),
+        ("hide NodeMaven", "What GateProxy sells cannot be changed here."),
+        ("hide captcha 2", "“captcha 2” is not the name"),
+        ("show <b>", "“<b>” is not the name"),
+        ("hide ISP", "“ISP” is not the name"),
+    ],
+)
+async def test_what_is_not_understood_is_answered_with_examples(
+    app: ShopFloor, owner: Customer, words: str, said: str
+) -> None:
+    await owner.send(f"/plans {words}")
+
+    assert said in owner.text
+    assert "Nothing was changed." in owner.text
+    for example in ("/plans cost captcha 2.50", "/plans hide captcha", "/plans show captcha"):
+        assert example in owner.text
+    assert await changes(app) == []
+    assert await previews(app) == 0
+
+
+async def test_two_plans_of_one_title_are_told_apart_by_their_codes(
+    app: ShopFloor, owner: Customer
+) -> None:
+    async with app.shop.database.write() as tx:
+        await tx.execute(update(PlanRow).where(PlanRow.code == "x1").values(
+            title="ISP Level3"
+        ))  # fmt: skip
+    await app.refresh()
+
+    await owner.send("/plans hide ISP Level3")
+    assert "or of more than one" in owner.text
+    await owner.send("/plans hide x1")
+
+    assert await changes(app) == [("hide", None, owner.id)]
+
+
+# Hidden and shown
+
+
+async def test_a_hidden_plan_is_not_listed_and_no_old_button_buys_it(
+    app: ShopFloor, owner: Customer, customer: Customer, other_owner: Customer
+) -> None:
+    plan = app.plan_id("statproxies", "captcha")
+    await customer.open("ISP for captchas", "Stat Proxies")
+    buy, three = customer.button("Buy 1"), customer.button("3")
+    heard = len(other_owner.messages)
+
+    await owner.send("/plans")
+    hide = owner.button("Hide: captcha")
+    for button in (hide, hide, HidePlan(plan=plan, hidden=True).pack()):
+        await owner.press(button)
+        assert owner.text.startswith("ISP for captchas is hidden. Nobody sees it or can buy it;")
+        assert "Show: captcha" in owner.labels
+
+    for button in (buy, three):
+        await customer.press(button)
+        assert "This cannot be bought right now. Nothing was charged." in customer.text
+    await customer.press(f"buyn:{plan}:2:4600000:{'ab' * 8}:0")
+    assert "Nothing was charged." in customer.text
+    await customer.send(f"/start l_{plan}")
+    assert "This cannot be bought right now." in customer.text
+    await customer.send("/browse")
+    await customer.tap("Stat Proxies")
+    assert any("ISP X1" in label for label in customer.labels)
+    assert not any("captchas" in label for label in customer.labels)
+    assert await customer.balance() == usd("10")
+    assert await app.orders(customer) == []
+    assert app.stat is not None
+    assert not app.stat.orders
+    # Written down and told once, however often it was tapped.
+    assert await changes(app) == [("hide", None, owner.id)]
+    assert len(other_owner.messages) == heard + 1
+    assert other_owner.messages[-1].text == (
+        "Olga (900, @olga_owner) hid ISP for captchas: it is not sold now."
+    )
+
+
+async def test_a_plan_that_is_shown_again_is_bought_with_the_old_button(
+    app: ShopFloor, owner: Customer, customer: Customer
+) -> None:
+    await customer.open("ISP for captchas", "Stat Proxies")
+    buy = customer.button("Buy 1")
+    await owner.send("/plans hide captcha")
+    await app.refresh()
+    await owner.send("/plans")
+    assert "at most 100 pc. an order; hidden" in owner.text
+    await owner.tap("Show: captcha")
+    assert owner.text.startswith("ISP for captchas is on sale for 2.30 USD a piece.")
+
+    await customer.press(buy)
+
+    assert await app.state(customer) is OrderState.DELIVERED
+    assert [kind for kind, *_ in await changes(app)] == ["hide", "show"]
+
+
+async def test_with_every_plan_hidden_the_provider_is_gone_from_the_shop(
+    app: ShopFloor, owner: Customer, customer: Customer
+) -> None:
+    for code in ("captcha", "x1", "level3"):
+        await owner.send(f"/plans hide {code}")
+
+    await customer.send("/browse")
+
+    assert not any("Stat Proxies" in label for label in customer.labels)
+    await owner.send("/markup statproxies 30%")
+    assert "Set the markup of Stat Proxies to 30%?" in owner.text
+    assert "No plan on sale is affected." in owner.text
+    await owner.tap("Apply")
+    await owner.send('/markup statproxies "ISP X1" +0.50')
+    assert "Set the markup of Stat Proxies ISP X1 to +0.50?" in owner.text
+    await owner.send("/plans show level3")
+    await customer.send("/browse")
+    assert any("Stat Proxies" in label for label in customer.labels)
+
+
+async def test_an_order_that_was_accepted_goes_on_when_its_plan_is_hidden(
+    app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await in_line(customer, stat)
+    assert await app.state(customer) is OrderState.RESERVED
+
+    await owner.send("/plans hide captcha")
+    await app.pass_time(60, step=1)
+
+    order = await app.order(customer)
+    assert order.state is OrderState.DELIVERED
+    assert (order.price, order.cost) == (usd("2.30"), usd("2"))
+    assert await customer.balance() == usd("7.70")
+    assert len(stat.orders) == 1
+
+
+async def in_line(customer: Customer, stat: StatProxiesSandbox) -> None:
+    """Buy one piece while the provider is busy, so that the order waits for some seconds."""
+    stat.faults.append(Fault(method="POST", status=429, code="too_many"))
+    await customer.open("ISP for captchas", "Stat Proxies")
+    await customer.tap("Buy 1")
+
+
+async def test_a_plan_that_the_provider_refuses_is_marked_and_can_be_shown_again(
+    app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    stat.faults.append(Fault(status=400, code="Invalid product_type"))
+    await customer.open("ISP for captchas", "Stat Proxies")
+    await customer.tap("Buy 1")
+    assert await app.state(customer) is OrderState.RELEASED
+    await app.refresh()
+
+    await owner.send("/plans")
+    assert "an order; not sold, because the provider refused it" in owner.text
+    await owner.tap("Show: captcha")
+
+    assert "ISP for captchas is on sale" in owner.text
+    app.clock.turn(11)
+    await app.show(customer, "statproxies", "captcha")
+    await customer.tap("Buy 1")
+    assert await app.state(customer) is OrderState.DELIVERED
+
+
+# Costs and customers
+
+
+async def test_a_customer_with_the_old_price_before_them_is_asked_again(
+    app: ShopFloor, owner: Customer, customer: Customer
+) -> None:
+    for cost, price, left in (("2.50", "2.88 USD", "7.12"), ("1.50", "1.73 USD", "5.39")):
+        await app.show(customer, "statproxies", "captcha")
+        buy = customer.button("Buy 1")
+        before = await customer.balance()
+        await set_cost(owner, f"captcha {cost}")
+        app.clock.turn(11)
+
+        await customer.press(buy)
+        assert "The price has changed. Nothing was charged." in customer.text
+        assert f" → {price}" in customer.text
+        assert await customer.balance() == before
+        await customer.tap("Buy 1")
+
+        assert await customer.balance() == usd(left)
+        order = await app.order(customer)
+        assert (str(order.price), order.cost) == (price, usd(cost))
+
+
+async def test_an_order_in_line_is_never_sold_at_another_price_than_agreed(
+    app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await in_line(customer, stat)
+    await set_cost(owner, "captcha 3")
+    await app.pass_time(60, step=1)
+
+    assert await app.state(customer) is OrderState.RELEASED
+    assert await customer.balance() == usd("10")
+    assert not stat.orders
+    assert "The price was 2.30 USD and is 3.45 USD now." in customer.messages[-1].text
+
+    await set_cost(owner, "captcha 2")
+    await app.show(customer, "statproxies", "captcha")
+    stat.faults.append(Fault(method="POST", status=429, code="too_many"))
+    await customer.tap("Buy 1")
+    await set_cost(owner, "captcha 1")
+    await app.pass_time(60, step=1)
+
+    order = await app.order(customer)
+    assert order.state is OrderState.DELIVERED
+    assert (order.price, order.cost) == (usd("2.30"), usd("1"))
+    assert await customer.balance() == usd("7.70")
+
+
+async def test_what_was_delivered_keeps_its_cost(
+    app: ShopFloor, owner: Customer, customer: Customer
+) -> None:
+    await customer.open("ISP for captchas", "Stat Proxies")
+    await customer.tap("Buy 1")
+
+    await set_cost(owner, "captcha 3")
+
+    order = await app.order(customer)
+    assert (order.price, order.cost) == (usd("2.30"), usd("2"))
+    await owner.send("/shop")
+    assert "1 order, 2.30 USD in sales, 0.30 USD in profit." in owner.text
+
+
+# What is kept
+
+
+async def test_the_history_tells_who_did_what(
+    app: ShopFloor, owner: Customer, other_owner: Customer
+) -> None:
+    await owner.send("/plans")
+    await owner.tap("History")
+    assert "No plan was ever changed here." in owner.text
+    await set_cost(owner, "captcha 2.50")
+    for _ in range(5):
+        await other_owner.send("/plans hide x1")
+        await other_owner.send("/plans show x1")
+
+    await owner.send("/plans")
+    await owner.tap("History")
+    assert "Otto · ISP X1: on sale again" in owner.text
+    assert "Otto · ISP X1: hidden" in owner.text
+    assert "#3 " not in owner.text
+    await owner.tap("Older")
+
+    assert "#2 " in owner.text
+    assert "Olga · ISP for captchas: cost 2.00 USD → 2.50 USD" in owner.text
+    await owner.press(PlanHistory(before=1).pack())
+    assert "No plan was ever changed here." in owner.text
+
+
+async def test_a_plan_of_a_price_list_is_nothing_here(app: ShopFloor, owner: Customer) -> None:
+    await owner.send("/plans")
+    for plan in (app.plan_id("nodemaven", "1"), 0, 999, 2**53):
+        for data in (CostFor(plan=plan), HidePlan(plan=plan, hidden=True)):
+            await owner.press(data.pack())
+            assert "There is nothing here." in owner.text
+
+    assert await changes(app) == []
+    assert app.bench.offer("nodemaven", "1").price == usd("4.03")
+
+
+async def test_the_setting_only_names_plans_that_the_shop_does_not_know(
+    database_url: str, clock: HandClock, stat: StatProxiesSandbox
+) -> None:
+    sandbox = sandbox_for(clock)
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        plans, owner = bench.shop.plans, min(bench.shop.outbox.owners)
+        captcha = bench.offer("statproxies", "captcha").plan
+        asked = await plans.preview(captcha.id, usd("2.50"), owner)
+        await plans.apply(await bench.shop.requests.open(asked.request, owner), owner)
+        await plans.hide(bench.offer("statproxies", "x1").plan.id, owner)
+
+    async with opened(
+        database_url, sandbox, clock, stat, statproxies_products=seeds(OTHERS)
+    ) as again:
+        await again.refresh()
+        known = {line.plan.code: line for line in await again.shop.plans.listed()}
+
+        kept = known["captcha"].plan
+        assert (kept.title, kept.cost, kept.days, kept.most) == (
+            "ISP for captchas", usd("2.50"), 30, 100,
+        )  # fmt: skip
+        assert known["x1"].plan.is_hidden
+        assert not known["level3"].plan.is_hidden
+        assert known["x9"].plan.cost == usd("1")
+        customer = await again.customer(ALICE.id, balance="10")
+        line = await again.buy(customer, "statproxies", "captcha")
+        assert line.order.price == usd("2.88")
+
+
+async def test_a_former_customer_screen_of_many_pieces_is_compared_whole(
+    app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await customer.open("ISP for captchas", "Stat Proxies")
+    await customer.tap("3")
+    buy = customer.button("Buy 3")
+    await set_cost(owner, "captcha 2.01")
+
+    await customer.press(buy)
+
+    # One piece costs a cent and a half more with its markup: three cost six cents more.
+    assert "6.90 USD → 6.96 USD" in customer.text
+    assert not stat.orders
+    async with app.shop.database.read() as reader:
+        assert (await reader.scalars(select(OrderRow.id))).all() == []

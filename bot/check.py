@@ -10,6 +10,7 @@ from bot.app import account_name, accounts, default_markup
 from bot.db.migrate import revision
 from bot.db.session import Database
 from bot.domain.errors import StartRefused, UpstreamError
+from bot.services.plans import differences
 from bot.settings import Settings
 from bot.upstreams.http import Person, TelegramProbe
 
@@ -73,6 +74,8 @@ async def _database(settings: Settings, report: Report) -> None:
         try:
             await database.ready()
             found, wanted = await revision(database)
+            is_current = found == wanted
+            differ = await _plans_that_differ(database, settings) if is_current else None
         finally:
             await database.close()
     except StartRefused as refused:
@@ -80,10 +83,20 @@ async def _database(settings: Settings, report: Report) -> None:
         return
     if found == wanted:
         report.good(f"DATABASE_URL: opens, its schema is {wanted}")
+        for difference in differ or ():
+            report.note(f"STATPROXIES_PRODUCTS: {difference}")
+        if differ == ():
+            report.good("STATPROXIES_PRODUCTS: the shop sells what is named there, as it is there")
     elif found is None:
         report.note("DATABASE_URL: opens and is empty; `run` will make the tables")
     else:
         report.note(f"DATABASE_URL: opens; `run` will bring its schema from {found} to {wanted}")
+
+
+async def _plans_that_differ(database: Database, settings: Settings) -> tuple[str, ...] | None:
+    if not (settings.statproxies_key and settings.statproxies_products):
+        return None
+    return await differences(database, settings.statproxies_products)
 
 
 async def try_upstreams(settings: Settings, report: Report) -> None:

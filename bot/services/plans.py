@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, select, update
@@ -9,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import CustomerRow, PlanChangeRow, PlanRow, ProviderRow
 from bot.db.session import Database
-from bot.domain.catalog import Plan, PlanId
+from bot.domain.catalog import Plan, PlanId, PlanSeed
 from bot.domain.clock import Clock
 from bot.domain.errors import CostHolds, CostMoved, NotFound
-from bot.domain.money import Money
+from bot.domain.money import Money, plain
 from bot.domain.notices import PlanMoved
 from bot.domain.orders import CustomerId
 from bot.domain.plans import (
@@ -236,3 +237,45 @@ def _change(row: Row[Any]) -> PlanChange:
         row.by,
         row.at,
     )
+
+
+async def differences(database: Database, seeds: Sequence[PlanSeed]) -> tuple[str, ...]:
+    """Where the setting and the shop do not say the same, one line each; the shop's holds."""
+    async with database.read() as reader:
+        rows = (
+            await reader.execute(
+                select(PlanRow.__table__).where(_PRICED_HERE).order_by(PlanRow.code)
+            )
+        ).all()
+    known = {row.code: row for row in rows}
+    named = {seed.code: seed for seed in seeds}
+    found = [
+        f"{code} is not in the shop yet; `run` will add it"
+        for code in sorted(named.keys() - known.keys())
+    ]
+    for code, row in known.items():
+        seed = named.get(code)
+        if seed is None:
+            if not row.is_hidden:
+                found.append(f"{code} is in the shop, not here; `/plans hide {code}` takes it off")
+            continue
+        cost = Money(row.cost_micros)
+        if cost != seed.cost:
+            way = f"`/plans cost {code} {plain(seed.cost.decimal)}`"
+            told = f"{code} costs {cost} in the shop, {seed.cost} here"
+            found.append(f"{told}; the shop's holds, and {way} changes it")
+        facts = (
+            ("is called", row.title, seed.title),
+            ("works for", f"{row.days} days", f"{seed.days} days"),
+            ("is sold up to", f"{row.most} pieces", f"{seed.most} pieces"),
+        )
+        found += [
+            f"{code} {verb} {ours} in the shop, {theirs} here; the shop's holds"
+            for verb, ours, theirs in facts
+            if ours != theirs
+        ]
+        if row.is_hidden:
+            found.append(f"{code} is hidden in the shop; `/plans show {code}` sells it")
+        elif not row.is_open:
+            found.append(f"{code} was refused by the provider; `/plans show {code}` sells it")
+    return tuple(found)

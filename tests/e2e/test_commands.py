@@ -22,7 +22,8 @@ import pytest
 
 from bot.domain.money import usd
 from bot.upstreams.sandbox import TOKEN as GATEPROXY_TOKEN
-from tests.bench import HandClock, opened, sandbox_for
+from bot.upstreams.sandbox_stat import STAT_PRODUCTS
+from tests.bench import HandClock, opened, sandbox_for, stat_sandbox_for
 from tests.e2e.conftest import ROOT, Neighbours, Street, until
 from tests.telegram import ALICE, OLGA, TOKEN
 
@@ -86,6 +87,24 @@ async def sold(tmp_path: Path, _sqlite_template: Path) -> Path:
         await bench.buy(ann)
         await bench.work()
         assert await bench.balance(ann) == usd("5.97")
+    return tmp_path
+
+
+@pytest.fixture
+async def priced(tmp_path: Path, _sqlite_template: Path) -> Path:
+    """A folder with the books of a shop whose owner changed a cost and hid a plan."""
+    (tmp_path / "data").mkdir()
+    file = tmp_path / "data" / "bot.db"
+    shutil.copy(_sqlite_template, file)
+    clock = HandClock()
+    async with opened(
+        f"sqlite+aiosqlite:///{file}", sandbox_for(clock), clock, stat_sandbox_for(clock)
+    ) as bench:
+        plans, owner = bench.shop.plans, min(bench.shop.outbox.owners)
+        captcha, x1 = (bench.offer("statproxies", code).plan.id for code in ("captcha", "x1"))
+        asked = await plans.preview(captcha, usd("2.50"), owner)
+        await plans.apply(await bench.shop.requests.open(asked.request, owner), owner)
+        await plans.hide(x1, owner)
     return tmp_path
 
 
@@ -308,6 +327,49 @@ async def test_check_names_everything_that_is_wrong(
         assert problem.startswith(f"PROBLEM  {line}")
     assert ended.out.endswith("check: the bot cannot sell yet\n")
     assert ended.lines == []
+
+
+async def test_check_names_every_difference_between_the_setting_and_the_shop(
+    neighbours: Neighbours, priced: Path
+) -> None:
+    selling = {"STATPROXIES_KEY": CANARY, "STATPROXIES_URL": NOWHERE}
+    same = STAT_PRODUCTS.replace('"2.00"', '"2.50"')
+    other = (
+        '{"captcha": {"title": "ISP", "cost": "2", "days": 31, "max": 5},'
+        ' "x1": {"title": "ISP X1", "cost": "1.40", "days": 30, "max": 50},'
+        ' "x9": {"title": "ISP X9", "cost": "1", "days": 30, "max": 5}}'
+    )
+
+    ended = await beside(priced, "check", neighbours, STATPROXIES_PRODUCTS=other, **selling)
+    agreed = await beside(priced, "check", neighbours, STATPROXIES_PRODUCTS=same, **selling)
+
+    assert told_of_plans(ended) == [
+        "note     x9 is not in the shop yet; `run` will add it",
+        "note     captcha costs 2.50 USD in the shop, 2.00 USD here; the shop's holds, and "
+        "`/plans cost captcha 2.00` changes it",
+        "note     captcha is called ISP for captchas in the shop, ISP here; the shop's holds",
+        "note     captcha works for 30 days in the shop, 31 days here; the shop's holds",
+        "note     captcha is sold up to 100 pieces in the shop, 5 pieces here; the shop's holds",
+        "note     level3 is in the shop, not here; `/plans hide level3` takes it off",
+        "note     x1 is hidden in the shop; `/plans show x1` sells it",
+    ]
+    assert told_of_plans(agreed) == [
+        "note     x1 is hidden in the shop; `/plans show x1` sells it"
+    ]
+    change(priced, "UPDATE plans SET is_hidden = 0, is_open = code <> 'x1'")
+    ended = await beside(priced, "check", neighbours, STATPROXIES_PRODUCTS=same, **selling)
+    assert told_of_plans(ended) == [
+        "note     x1 was refused by the provider; `/plans show x1` sells it"
+    ]
+    change(priced, "UPDATE plans SET is_open = 1")
+    ended = await beside(priced, "check", neighbours, STATPROXIES_PRODUCTS=same, **selling)
+    assert told_of_plans(ended) == ["ok       the shop sells what is named there, as it is there"]
+
+
+def told_of_plans(ended: Ended) -> list[str]:
+    """The lines about the setting, without its name."""
+    name = "STATPROXIES_PRODUCTS: "
+    return [line.replace(name, "") for line in ended.out.splitlines() if name in line]
 
 
 async def test_check_finds_out_who_the_owner_is(street: Street) -> None:

@@ -145,6 +145,22 @@ def seeds(products: str = STAT_PRODUCTS) -> tuple[PlanSeed, ...]:
     return Settings(statproxies_products=products).statproxies_products
 
 
+def stat_account(
+    transport: httpx.AsyncBaseTransport,
+    path: str = STAT_ORDER_PATH,
+    *,
+    plans: tuple[PlanSeed, ...] | None = None,
+) -> Account:
+    """The account at a pretend StatProxies; its orders are read by `path`."""
+    upstream = StatProxies(
+        STAT_KEY,
+        plans=seeds() if plans is None else plans,
+        order_path=path,
+        transport=transport,
+    )
+    return Account(upstream, fingerprint(STAT_KEY))
+
+
 @asynccontextmanager
 async def opened(
     database_url: str,
@@ -166,13 +182,8 @@ async def opened(
     ]
     settings = settings_for(database_url, **({"statproxies_products": seeds()} | values))
     if stat is not None:
-        upstream = StatProxies(
-            STAT_KEY,
-            plans=settings.statproxies_products,
-            order_path=stat_path,
-            transport=httpx.MockTransport(stat.handle),
-        )
-        accounts.append(Account(upstream, fingerprint(STAT_KEY)))
+        transport = httpx.MockTransport(stat.handle)
+        accounts.append(stat_account(transport, stat_path, plans=settings.statproxies_products))
     async with build(settings, clock=clock, upstream_accounts=accounts) as shop:
         await shop.lanes.open()
         bench = Bench(shop, sandbox, clock)

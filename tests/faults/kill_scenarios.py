@@ -18,6 +18,7 @@ from typing import Final
 import httpx
 
 from bot.upstreams.sandbox import TOKEN, Fault
+from bot.upstreams.sandbox_stat import STAT_ORDER_PATH
 from tests.faults.kill_sweep import (
     ALICE,
     CARL,
@@ -35,8 +36,10 @@ from tests.faults.kill_world import Step, World, leaves, meanwhile, says, taps, 
 # Dora's order is the first, Alice's the second: it is the one that is killed about.
 ORDER: Final = "#2"
 PRICE: Final = 4_030_000
+STAT_PRICE: Final = 2_300_000
 START: Final = 50_000_000
 BY_HAND: Final = "proxy.example:8080:alice:by-hand-2718"
+EXCHANGED: Final = "other.example:8080:alice:by-hand-3141"
 
 BUYS: Final = (
     "commit orders.accept before",
@@ -58,10 +61,38 @@ DELIVERS: Final = (
     "commit outbox.sent after",
 )
 RELEASES: Final = ("commit placing.release before", "commit placing.release after")
+BUYS_PIECES: Final = (
+    "commit orders.accept before",
+    "commit placing.claim after",
+    "upstream POST /order/newscale before",
+    "upstream POST /order/newscale after",
+    "commit placing.settle before",
+    "commit placing.settle after",
+)
+CANCELS: Final = (
+    "upstream DELETE /order/delete/{id}/captcha before",
+    "upstream DELETE /order/delete/{id}/captcha after",
+    "commit cancellations.step before",
+    "commit cancellations.step after",
+)
+EXCHANGES: Final = (
+    "commit exchanges.ask before",
+    "commit exchanges.ask after",
+    "upstream POST /order/exchange/{id} before",
+    "upstream POST /order/exchange/{id} after",
+    "commit exchanges.step before",
+    "commit exchanges.step after",
+    "upstream GET /order/fetch/captcha/{id} before",
+    "upstream GET /order/fetch/captcha/{id} after",
+)
 
 
 def _faults(*faults: Fault) -> Step:
     return meanwhile("the upstream misbehaves", lambda w: w.sandbox.faults.extend(faults))
+
+
+def _stat_faults(*faults: Fault) -> Step:
+    return meanwhile("StatProxies misbehaves", lambda w: w.stat.faults.extend(faults))
 
 
 def _time(seconds: float) -> Step:
@@ -92,6 +123,21 @@ BASE: Final = (
 """A shop with customers, money and a sale, and Alice about to buy: every scenario begins here."""
 
 BUY: Final = taps(ALICE, "Buy", ORDER)
+CHOOSE_PIECES: Final = (
+    says(ALICE, "/browse", "Stat Proxies"),
+    taps(ALICE, "Stat Proxies", "Stat Proxies"),
+    taps(ALICE, "ISP for captchas", "ISP for captchas"),
+)
+"""Alice about to buy one piece of a subscription."""
+BUY_PIECES: Final = taps(ALICE, "Buy 1", ORDER)
+HAS_PIECES: Final = (*CHOOSE_PIECES, BUY_PIECES, waits_for(ALICE, "Password:"))
+WISH: Final = (
+    says(ALICE, "/orders", ORDER),
+    taps(ALICE, ORDER, f"Order {ORDER}"),
+    taps(ALICE, "Exchange all", "Exchange every proxy"),
+)
+"""Alice before the confirm screen of an exchange."""
+EXCHANGE: Final = taps(ALICE, "Exchange all", "exchange", ORDER)
 
 
 def _money(change: int) -> Callable[[World, Facts], list[str]]:
@@ -188,18 +234,43 @@ def _binds() -> Step:
     return Step("Olga binds Alice's order", do, lambda w: w.reads_anew(OLGA))
 
 
-def _pastes() -> Step:
+def _pastes(line: str = BY_HAND) -> Step:
     """Olga is content with an answer, and with what she sees when she looks at it again."""
 
     def is_done(world: World) -> bool:
-        return world.reads_anew(OLGA, ORDER) or world.reads(ALICE, BY_HAND.rpartition(":")[2])
+        return world.reads_anew(OLGA, ORDER) or world.reads(ALICE, line.rpartition(":")[2])
 
-    return replace(says(OLGA, BY_HAND), done=is_done)
+    return replace(says(OLGA, line), done=is_done)
 
 
-def _was_given_by_hand(world: World, end: Facts) -> list[str]:
-    told = world.reads(ALICE, BY_HAND.rpartition(":")[2])
-    return ([] if told else ["Alice has nothing"]) + _once("delivered", -PRICE)(world, end)
+def _was_given_by_hand(
+    change: int = -PRICE, line: str = BY_HAND
+) -> Callable[[World, Facts], list[str]]:
+    def check(world: World, end: Facts) -> list[str]:
+        told = world.reads(ALICE, line.rpartition(":")[2])
+        return ([] if told else ["Alice has nothing"]) + _once("delivered", change)(world, end)
+
+    return check
+
+
+def _has_the_newest(world: World, end: Facts) -> list[str]:
+    """Alice paid once, holds what the upstream gave last, and was sent it once.
+
+    Twice where the message was on its way at the kill.
+    """
+    passwords = {one.password for one in world.goods if one.provider == "statproxies"}
+    sent = [one for one in world.messages(ALICE) if "Password:" in one.text]
+    holding = [one for one in sent if any(password in one.text for password in passwords)]
+    found = [] if holding and sent[-1] in holding else ["Alice holds proxies that are gone"]
+    found += [f"Alice was sent the same {len(holding)} times"] if len(holding) > 2 else []
+    return found + _once("delivered", -STAT_PRICE)(world, end)
+
+
+def _pieces_as_made(world: World, end: Facts) -> list[str]:
+    """Alice must have the one piece that was made for her, or her money where none was."""
+    if not world.stat.orders:
+        return _once("released", 0)(world, end)
+    return _has_the_newest(world, end)
 
 
 def _markup_is_set_once(_: World, end: Facts) -> list[str]:
@@ -291,12 +362,94 @@ SCENARIOS: Final = (
             _pastes(),
         ),
         _in_review(),
-        _was_given_by_hand,
+        _was_given_by_hand(),
         essential=(
             "commit cases.hand_over before",
             "commit cases.hand_over after",
             *DELIVERS[2:],
         ),
+    ),
+    Scenario(
+        "exchange",
+        (EXCHANGE,),
+        (*HAS_PIECES, *WISH),
+        _has_the_newest,
+        essential=(*EXCHANGES, *DELIVERS[2:]),
+        stat_path=STAT_ORDER_PATH,
+    ),
+    Scenario(
+        "exchange: lost answer",
+        (EXCHANGE,),
+        (
+            *HAS_PIECES,
+            *WISH,
+            _stat_faults(
+                Fault(path="*/exchange/*", error=httpx.ReadTimeout("lost"), is_done=True),
+                Fault(method="GET", path="*/fetch/*", status=500, code="x", times=2),
+            ),
+        ),
+        _has_the_newest,
+        essential=(*EXCHANGES, "telegram sendMessage after #2"),
+        stat_path=STAT_ORDER_PATH,
+    ),
+    Scenario(
+        "exchange: by hand",
+        (taps(OLGA, "Deliver by hand", "Paste"), _pastes(EXCHANGED)),
+        (
+            *CHOOSE_PIECES,
+            BUY_PIECES,
+            waits_for(OLGA, "waits for you to deliver", ORDER),
+            taps(OLGA, "Deliver by hand", "Paste"),
+            _pastes(),
+            waits_for(ALICE, BY_HAND.rpartition(":")[2]),
+            *WISH,
+            EXCHANGE,
+            waits_for(OLGA, "was exchanged, or may have been"),
+            leaves(),
+        ),
+        _was_given_by_hand(-STAT_PRICE, EXCHANGED),
+        essential=("commit exchanges.hand_over before", "commit exchanges.hand_over after"),
+        stat_path="",
+    ),
+    Scenario(
+        "pieces",
+        (BUY_PIECES,),
+        CHOOSE_PIECES,
+        _pieces_as_made,
+        essential=(*BUYS_PIECES, *CANCELS, *DELIVERS[2:]),
+        stat_path=STAT_ORDER_PATH,
+    ),
+    Scenario(
+        "pieces: lost answers",
+        (
+            _stat_faults(
+                Fault(path="*/newscale", error=httpx.ReadTimeout("lost"), is_done=True),
+                Fault(method="DELETE", error=httpx.ReadTimeout("lost"), is_done=True),
+            ),
+            BUY_PIECES,
+        ),
+        CHOOSE_PIECES,
+        _pieces_as_made,
+        essential=(
+            *BUYS_PIECES,
+            *CANCELS,
+            "commit placing.doubt after",
+            "upstream GET /order/list after",
+        ),
+        stat_path=STAT_ORDER_PATH,
+    ),
+    Scenario(
+        "pieces: by hand",
+        (taps(OLGA, "Deliver by hand", "Paste"), _pastes()),
+        (
+            *CHOOSE_PIECES,
+            BUY_PIECES,
+            waits_for(OLGA, "waits for you to deliver", ORDER),
+            leaves(),
+        ),
+        _was_given_by_hand(-STAT_PRICE),
+        essential=("commit cases.hand_over before", "commit cases.hand_over after", *CANCELS),
+        stat_path="",
     ),
     Scenario(
         "lost request",
@@ -427,7 +580,9 @@ SCENARIOS: Final = (
     ),
 )
 
-WHOLE: Final = ("buy", "lost answer", "preparing", "top-up", "refund", "review: by hand")
+WHOLE: Final = (
+    "buy", "lost answer", "preparing", "top-up", "refund", "review: by hand", "exchange",
+)  # fmt: skip
 """Killed at every point whenever the tests run; of the rest, every third."""
 REST: Final = 3
 SLOW: Final = ("killed again: not sent", "lost request")
@@ -440,6 +595,9 @@ A_HANDFUL: Final = (
     "commit wallets.confirm before",
     "commit wallets.confirm after",
     "commit outbox.sent before",
+    "commit exchanges.ask after",
+    "upstream POST /order/exchange/{id} after",
+    "commit exchanges.step before #3",
 )
 
 
@@ -472,7 +630,7 @@ def short_form(*, workers: int = 2) -> Iterator[Swept]:
 
 def on_postgresql(url: str, *, workers: int = 2) -> Iterator[Swept]:
     """A handful of kills where the other database could differ."""
-    chosen = [one for one in SCENARIOS if one.name in {"buy", "top-up"}]
+    chosen = [one for one in SCENARIOS if one.name in {"buy", "top-up", "exchange"}]
     yield sweep_migrations(every=20, postgres=url)
     yield from sweep(
         chosen,

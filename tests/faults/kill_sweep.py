@@ -54,11 +54,13 @@ from bot.app import Shop, build, telegram_side
 from bot.db.migrate import migrate
 from bot.db.models import (
     AttemptRow,
+    ExchangeRow,
     OrderRow,
     OutboxRow,
     PostingRow,
     RuleChangeRow,
     StopRow,
+    SubscriptionRow,
     UpstreamOrderRow,
     WalletRow,
 )
@@ -72,7 +74,8 @@ from bot.services.fulfilment import LaneWorker
 from bot.services.lanes import Account, fingerprint
 from bot.upstreams.gateproxy import GateProxy
 from bot.upstreams.sandbox import TOKEN
-from tests.bench import settings_for
+from bot.upstreams.sandbox_stat import StatOrder
+from tests.bench import settings_for, stat_account
 from tests.faults.kill_world import START, SharedClock, Step, Wire, World, serve
 from tests.telegram import bot_of
 
@@ -95,10 +98,11 @@ _ENDED: Final = {"delivered", "released", "refunded"}
 _OPEN: Final = ("reserved", "placing", "preparing", "in_doubt")
 _LOOKED_AT: Final = (
     OrderRow, AttemptRow, UpstreamOrderRow, PostingRow, OutboxRow, WalletRow, RuleChangeRow,
-    StopRow,
+    StopRow, SubscriptionRow, ExchangeRow,
 )  # fmt: skip
 _NEVER: Final = datetime(9000, 1, 1, tzinfo=UTC)
 _FILES: Final = {"heartbeat", "backup"}
+_ASKED: Final = ("asked", "sending")
 _MAY_BE_SENT_AGAIN: Final = {"order_processing", "not_sent", "too_late_to_send"}
 _SIGNAL_ON_PARENT_DEATH: Final = 1
 
@@ -160,7 +164,7 @@ def _writer() -> str:
 
 
 class WatchedTransport(httpx.AsyncBaseTransport):
-    """Calls of the upstream, with a point before the request leaves and after the answer."""
+    """Calls of an upstream, with a point before the request leaves and after the answer."""
 
     def __init__(self, wire: Wire, points: Points) -> None:
         self._wire = wire
@@ -168,7 +172,8 @@ class WatchedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         content = (await request.aread()).decode()
-        path = re.sub(r"ord_[0-9a-f]+", "{id}", request.url.path)
+        path = request.url.path.removeprefix("/api/v2")
+        path = re.sub(r"ord_[0-9a-f]+|sub_1[0-9A-Fa-f]+", "{id}", path)
         name = f"upstream {request.method} {path}"
         self._points.reach(f"{name} before")
         answer = self._wire.ask(
@@ -229,6 +234,8 @@ class Life:
     jobs: Sequence[str] = ()
     is_prepared: bool = False
     """A process that ended well was here a moment ago: what a start does is done."""
+    stat_path: str | None = None
+    """It sells StatProxies as well, and reads its orders by this path; by none, owners do."""
     seconds: float = SETTLES_WITHIN
 
 
@@ -296,13 +303,14 @@ class Process:
                     select(OrderRow.state, OrderRow.next_at).where(OrderRow.state.in_(_OPEN))
                 )
             ).all()
-            owed = list(
-                await reader.scalars(
-                    select(OutboxRow.next_at).where(
-                        OutboxRow.done_at.is_(None), OutboxRow.next_at < _NEVER
-                    )
-                )
+            queries = (
+                select(OutboxRow.next_at).where(
+                    OutboxRow.done_at.is_(None), OutboxRow.next_at < _NEVER
+                ),
+                select(ExchangeRow.next_at).where(ExchangeRow.ended_at.is_(None)),
+                select(SubscriptionRow.next_at).where(SubscriptionRow.cancelled_at.is_(None)),
             )
+            owed = [at for query in queries for at in await reader.scalars(query)]
             loose = await reader.scalar(
                 select(func.count())
                 .select_from(UpstreamOrderRow)
@@ -328,7 +336,10 @@ class Process:
                 .select_from(OutboxRow)
                 .where(OutboxRow.done_at.is_(None), OutboxRow.next_at <= now)
             )
-        return not waiting and not owed
+            wanted = await reader.scalar(
+                select(func.count()).select_from(ExchangeRow).where(ExchangeRow.state.in_(_ASKED))
+            )
+        return not waiting and not owed and not wanted
 
     async def sell_to(self, person: Person) -> None:
         """Somebody who had nothing to do with any of it buys, as anybody could."""
@@ -371,8 +382,10 @@ async def live(life: Life, wire: Wire, clock: SharedClock) -> None:
         token = SecretStr(TOKEN)
         owners = tuple(one.id for one in OWNERS)
         settings = settings_for(life.url, gateproxy_tokens=(token,), admin_ids=owners)
-        upstream = GateProxy(TOKEN, transport=WatchedTransport(wire, life.points))
-        accounts = [Account(upstream, fingerprint(TOKEN))]
+        transport = WatchedTransport(wire, life.points)
+        accounts = [Account(GateProxy(TOKEN, transport=transport), fingerprint(TOKEN))]
+        if life.stat_path is not None:
+            accounts.append(stat_account(transport, life.stat_path))
         telegram = bot_of(cast(Telegram, WatchedTelegram(wire, life.points)))
         async with build(
             settings, clock=clock, upstream_accounts=accounts, may_migrate=not life.is_prepared
@@ -419,7 +432,7 @@ async def _work(process: Process, life: Life) -> None:
         is_quiet = not waits and heard["people"] == "over" and await _knows(process, heard)
         if life.is_restart and not has_sold and (is_quiet or process.age >= RECOVERS_WITHIN):
             has_sold = True
-            facts = await process.facts(OrderRow, OutboxRow)
+            facts = await process.facts(OrderRow, OutboxRow, ExchangeRow)
             process.wire.ask("facts", when="recovery", facts=facts)
             # What was going to go wrong for Alice and did not is not for him.
             process.wire.ask("calm")
@@ -473,15 +486,21 @@ class Scenario:
     """Jobs that write files: left out elsewhere."""
     killed_at: str | None = None
     """The preparation is killed here: what is swept is the recovery itself."""
+    stat_path: str | None = None
+    """The shop sells StatProxies as well; `""`: and its owners deliver by hand."""
 
     def life(self, url: str, points: Points) -> Life:
         """The life that is recorded and killed."""
         is_restart = self.killed_at is not None
-        return Life(url, points, is_restart=is_restart, jobs=self.jobs, is_prepared=not is_restart)
+        return Life(
+            url, points, is_restart=is_restart, jobs=self.jobs, is_prepared=not is_restart,
+            stat_path=self.stat_path,
+        )  # fmt: skip
 
     def restart(self, url: str) -> Life:
         """The life after it."""
-        return Life(url, Points(armed=False), is_restart=True, jobs=self.jobs)
+        points = Points(armed=False)
+        return Life(url, points, is_restart=True, jobs=self.jobs, stat_path=self.stat_path)
 
 
 def problems_of(world: World, scenario: Scenario) -> list[str]:
@@ -508,6 +527,9 @@ def problems_of(world: World, scenario: Scenario) -> list[str]:
         found += _untold(world, order, end)
     found += _disagreements(world, end, scenario)
     found += _sent_again(world, end)
+    for made in world.stat.orders:
+        found += _paid_again(made, end)
+        found += _exchanged_otherwise(world, made, end)
     newest = max(end["orders"], key=lambda one: int(one["id"]))
     if (newest["customer_id"], newest["state"]) != (CARL.id, "delivered"):
         found.append("the shop does not sell any more")
@@ -530,6 +552,10 @@ def _waiting(recovery: Facts, scenario: Scenario) -> list[str]:
                 found.append(f"{name}: in doubt, and its customer does not know")
             case _:
                 pass
+    for one in recovery["exchanges"]:
+        is_told = _is_sent(recovery, one["order_id"], "exchange_told")
+        if one["state"] in _ASKED or (one["state"] == "unclear" and not is_told):
+            found.append(f"the exchange of order {one['order_id']} waits: {one['state']}")
     return found + [
         f"a notice waits {recovery['age']:.0f} s after the start: {one['notice']}"
         for one in recovery["outbox"]
@@ -550,12 +576,8 @@ def _untold(world: World, order: Facts, end: Facts) -> list[str]:
     number = f"#{order['id']}"
     match order["state"]:
         case "delivered" | "refunded" if not order["by_hand"]:
-            goods = [
-                world.password(one)
-                for one in world.sandbox.orders
-                if one.reference == order["upstream_order_id"]
-            ]
-            if not any(world.reads(person, one) for one in goods):
+            goods = [one for one in world.goods if one.reference == order["upstream_order_id"]]
+            if not any(world.reads(person, one.password) for one in goods):
                 return [f"order {order['id']} is delivered, and nobody has its credentials"]
         case "delivered":
             if not _is_sent(end, order["id"], "order_delivered"):
@@ -578,7 +600,7 @@ def _disagreements(world: World, end: Facts, scenario: Scenario) -> list[str]:
     orders = {one["id"]: one for one in end["orders"]}
     postings = {one["reference"] for one in end["postings"]}
     strays = 0
-    for made in world.sandbox.orders:
+    for made in world.goods:
         row = rows.pop(made.reference, None)
         order = orders.get(row["order_id"]) if row is not None else None
         if row is None:
@@ -589,12 +611,12 @@ def _disagreements(world: World, end: Facts, scenario: Scenario) -> list[str]:
                 made.reference in one["notice"] and one["outcome"] == "sent"
                 for one in end["outbox"]
             )
-            booked = f"stray:gateproxy:{made.reference}" in postings
+            booked = f"stray:{made.upstream}:{made.reference}" in postings
             if not (row["is_flagged"] and booked and told >= len(OWNERS)):
                 found.append(f"{made.reference} was made, and is neither sold nor written off")
         elif order["upstream_order_id"] != made.reference:
             found.append(f"{made.reference} is bound to an order of another reference")
-        elif order["state"] == "released" and made.word == "completed":
+        elif order["state"] == "released" and made.is_ready:
             found.append(f"{made.reference} was made for an order that was given back")
         elif (order["provider"], order["plan"]) != (made.provider, made.plan):
             found.append(f"{made.reference} is not what was ordered")
@@ -608,7 +630,7 @@ def _disagreements(world: World, end: Facts, scenario: Scenario) -> list[str]:
     found += [
         f"order {one['id']} is bound to {one['upstream_order_id']}, which was never made"
         for one in end["orders"]
-        if one["upstream_order_id"] not in {None, *(s.reference for s in world.sandbox.orders)}
+        if one["upstream_order_id"] not in {None, *(made.reference for made in world.goods)}
     ]
     return found
 
@@ -631,13 +653,42 @@ def _sent_again(world: World, end: Facts) -> list[str]:
         if count > tries[what]:
             found.append(f"{count} requests for {what}, but {tries[what]} attempts")
     made = Counter(
-        (one.provider, one.plan)
-        for one in world.sandbox.orders
-        if one.reference not in world.foreign
+        (one.provider, one.plan) for one in world.goods if one.reference not in world.foreign
     )
     for what, count in made.items():
         if count > wanted[what]:
             found.append(f"{count} orders of {what} were made for {wanted[what]}")
+    return found
+
+
+def _paid_again(made: StatOrder, end: Facts) -> list[str]:
+    """A subscription is known with both of its ids, and ends with the period that was bought."""
+    rows = [one for one in end["subscriptions"] if one["reference"] == made.reference]
+    if [one["subscription"] for one in rows] != [made.subscription]:
+        return [f"the shop does not know the subscription of {made.reference}"]
+    if made.cancelled_at is None or rows[0]["cancelled_at"] is None:
+        return [f"{made.reference} is not cancelled, and will be paid again"]
+    return []
+
+
+def _exchanged_otherwise(world: World, made: StatOrder, end: Facts) -> list[str]:
+    """Each wish for other proxies was carried out once at most, and told as it ended."""
+    order = next(one["id"] for one in end["orders"] if one["upstream_order_id"] == made.reference)
+    wishes = [one for one in end["exchanges"] if one["order_id"] == order]
+    name = f"the exchange of order {order}"
+    found = [f"{name} rests: {one['state']}" for one in wishes if one["ended_at"] is None]
+    tries = sum(one["tries"] for one in wishes)
+    requests = world.stat.count("POST", f"*/order/exchange/{made.reference}")
+    if requests > tries:
+        found.append(f"{name} was sent {requests} times in {tries} tries")
+    done = sum(one["state"] == "done" for one in wishes)
+    if made.exchanges != done:
+        found.append(f"{name} was done {made.exchanges} times there, and {done} times here")
+    told = sum(
+        one["order_id"] == order and '"order_exchanged"' in one["notice"] for one in end["outbox"]
+    )
+    if told != done:
+        found.append(f"{name} was done {done} times, and new proxies were sent {told} times")
     return found
 
 
@@ -831,12 +882,15 @@ class Stage:
     databases: Databases
     folder: Path
 
-    def prepared(self, steps: Sequence[Step], killed_at: str | None = None) -> None:
+    def prepared(
+        self, steps: Sequence[Step], killed_at: str | None = None, stat_path: str | None = None
+    ) -> None:
         """Let people do this in a shop that works until all is quiet, or dies."""
         self.world.let(steps)
         self.world.facts.clear()
         log = self.folder / "prepare.log"
-        life = Life(self.url, Points(killed_at, armed=False), seconds=3 * SETTLES_WITHIN)
+        points = Points(killed_at, armed=False)
+        life = Life(self.url, points, stat_path=stat_path, seconds=3 * SETTLES_WITHIN)
         status = _lived(self.world, life, log)
         if _died(status) if killed_at is None else not _died(status):
             raise RuntimeError(f"the preparation ended with {status}: {_tail(log)}")
@@ -982,7 +1036,7 @@ def _staged(base: Stage, scenario: Scenario, choose: Choice) -> Swept:
     try:
         try:
             if scenario.prepare:
-                stage.prepared(scenario.prepare, scenario.killed_at)
+                stage.prepared(scenario.prepare, scenario.killed_at, scenario.stat_path)
             points = stage.recorded(scenario)
         except RuntimeError as broken:
             return Swept(scenario.name, (), (), time.monotonic() - begun, (str(broken),))

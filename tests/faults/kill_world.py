@@ -15,7 +15,8 @@ import httpx
 
 from bot.demo.telegram import Change, Message, NoAnswer, Person, Telegram
 from bot.domain.clock import Clock
-from bot.upstreams.sandbox import GateProxySandbox, SandboxOrder
+from bot.upstreams.sandbox import GateProxySandbox
+from bot.upstreams.sandbox_stat import StatProxiesSandbox
 
 START: Final = datetime(2026, 11, 22, 10, tzinfo=UTC)
 MOST_TRIES: Final = 12
@@ -79,12 +80,26 @@ class Post:
     status: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Good:
+    """An order in an upstream's own record."""
+
+    upstream: str
+    reference: str
+    provider: str
+    plan: str
+    password: str
+    """What its customer must be given: the newest one."""
+    is_ready: bool
+
+
 @dataclass(slots=True)
 class World:
-    """A pretended GateProxy and Telegram with people in it; outlives every process of the shop."""
+    """Pretended upstreams and a Telegram with people in it; outlives every process of the shop."""
 
     clock: SharedClock
     sandbox: GateProxySandbox
+    stat: StatProxiesSandbox
     telegram: Telegram
     posts: list[Post] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -117,7 +132,8 @@ class World:
             clock.turn(seconds)
 
         sandbox = GateProxySandbox(tokens={token: "500.00"}, clock=seconds, sleep=sleep)
-        world = cls(clock, sandbox, Telegram(clock=seconds, people=people))
+        stat = StatProxiesSandbox(clock=seconds, sleep=sleep)
+        world = cls(clock, sandbox, stat, Telegram(clock=seconds, people=people))
         world.telegram.on_change.append(world._note)
         return world
 
@@ -203,11 +219,28 @@ class World:
         if change.chat_id is not None and change.message_id is not None:
             self._changed.add((change.chat_id, change.message_id))
 
-    # The upstream's own record
+    # The upstreams' own records
 
-    def password(self, order: SandboxOrder) -> str:
-        """What the customer of an order must be given."""
-        return self.sandbox._letters(self.sandbox.orders.index(order), "password", 12)
+    @property
+    def goods(self) -> list[Good]:
+        """Everything that was made, and is paid."""
+        sandbox, stat = self.sandbox, self.stat
+        return [
+            *(
+                Good(
+                    "gateproxy", one.reference, one.provider, one.plan,
+                    sandbox._letters(number, "password", 12), one.word == "completed",
+                )
+                for number, one in enumerate(sandbox.orders)
+            ),
+            *(
+                Good(
+                    "statproxies", one.reference, "statproxies", one.product,
+                    stat._password(one), is_ready=True,
+                )
+                for one in stat.orders
+            ),
+        ]  # fmt: skip
 
     def buy_elsewhere(self, provider: str, plan: str, token: str) -> None:
         """Somebody who is not the bot orders on the bot's account."""
@@ -238,11 +271,12 @@ class World:
             case {"kind": "idle"}:
                 return {
                     "people": self.idle(),
-                    "upstream_orders": len(self.sandbox.orders),
+                    "upstream_orders": len(self.goods),
                     "is_left": self.is_left,
                 }
             case {"kind": "calm"}:
                 self.sandbox.faults.clear()
+                self.stat.faults.clear()
                 return None
             case {"kind": "facts", "when": when, "facts": facts}:
                 self.facts[when] = facts
@@ -258,15 +292,21 @@ class World:
             content=asked["content"].encode(),
         )
         status = None
+        upstream = self.stat if request.url.host.endswith("statproxies.com") else self.sandbox
         try:
-            answer = _at_once(self.sandbox.handle(request))
+            answer = _at_once(upstream.handle(request))
             status = answer.status_code
         except httpx.HTTPError as lost:
             return {"error": type(lost).__name__}
         finally:
             if request.method == "POST":
-                wanted = json.loads(asked["content"])
-                self.posts.append(Post(wanted["provider"], wanted["plan"], status))
+                match json.loads(asked["content"]):
+                    case {"provider": provider, "plan": plan}:
+                        self.posts.append(Post(provider, plan, status))
+                    case {"product_type": plan}:
+                        self.posts.append(Post("statproxies", plan, status))
+                    case _:
+                        pass  # an exchange, which the sandbox remembers itself
         return {
             "status": answer.status_code,
             "headers": [

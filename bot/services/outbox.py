@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import Field, TypeAdapter
-from sqlalchemy import exists, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from bot.db.models import CustomerRow, OutboxRow
-from bot.db.session import Database, wake
+from bot.db.session import Database, insert_missing, wake
 from bot.domain.clock import Clock
 from bot.domain.notices import Notice
 from bot.domain.orders import CustomerId
@@ -58,7 +56,8 @@ class Outbox:
             return
         now = self._clock.now()
         await tx.execute(
-            insert(OutboxRow).values(
+            # On PostgreSQL another process may owe the same at the same moment: one is enough.
+            insert_missing(tx, OutboxRow).values(
                 chat_id=chat,
                 notice=_NOTICE.dump_json(notice).decode(),
                 order_id=getattr(notice, "order", None),
@@ -87,10 +86,8 @@ class Outbox:
     async def alarm(self, notice: Notice, *, dedupe: str) -> None:
         """Owe the owners an alert, at most one an hour for the same `dedupe` key."""
         hour = self._clock.now().strftime("%Y%m%d%H")
-        # On PostgreSQL another lane may write the same alert at the same moment: one is enough.
-        with suppress(IntegrityError):
-            async with self._database.write() as tx:
-                await self.owe_owners(tx, notice, dedupe=f"{dedupe}:{hour}")
+        async with self._database.write() as tx:
+            await self.owe_owners(tx, notice, dedupe=f"{dedupe}:{hour}")
 
     async def due(self, limit: int = 30) -> tuple[Owed, ...]:
         """The oldest notice of each chat, where its time has come."""

@@ -19,6 +19,7 @@ from bot.db.models import OutboxRow, PostingRow
 from bot.db.session import Database
 from bot.domain.errors import TooLate
 from bot.domain.money import usd
+from bot.domain.notices import Trouble
 from bot.domain.orders import OrderId, OrderState
 from bot.domain.requests import TopUp
 from bot.services.lanes import Account
@@ -257,6 +258,18 @@ async def test_one_stray_bound_to_two_orders_at_once_serves_one(bench: Bench) ->
     )
 
     assert [type(one) for one in outcomes].count(TooLate) == 1
+
+
+@ON_POSTGRESQL
+async def test_a_notice_owed_by_several_at_once_is_owed_once(bench: Bench) -> None:
+    async def owe() -> None:
+        async with bench.shop.database.write() as tx:
+            await bench.shop.outbox.owe_owners(tx, Trouble("no_answer", "1"), dedupe="same")
+
+    for _ in range(5):
+        await asyncio.gather(*(owe() for _ in range(6)))
+
+    assert sorted(await owed(bench, "trouble")) == [OWNER, OTHER_OWNER]
 
 
 async def test_two_complaints_at_once_are_one(bench: Bench) -> None:

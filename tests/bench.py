@@ -56,11 +56,24 @@ class HandClock(Clock):
 class Bench:
     """One shop with its pretend upstream, and the steps that its tasks would take."""
 
-    def __init__(self, shop: Shop, sandbox: GateProxySandbox, clock: HandClock) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        sandbox: GateProxySandbox,
+        clock: HandClock,
+        stat: StatProxiesSandbox | None = None,
+    ) -> None:
         self.shop = shop
         self.sandbox = sandbox
         self.clock = clock
+        self._stat = stat
         self._workers: dict[int, LaneWorker] = {}
+
+    @property
+    def stat(self) -> StatProxiesSandbox:
+        """The pretend StatProxies of a shop that sells it."""
+        assert self._stat is not None
+        return self._stat
 
     async def customer(self, number: int, *, balance: str = "0") -> Customer:
         """Somebody who has started the bot, with this balance."""
@@ -186,7 +199,7 @@ async def opened(
         accounts.append(stat_account(transport, stat_path, plans=settings.statproxies_products))
     async with build(settings, clock=clock, upstream_accounts=accounts) as shop:
         await shop.lanes.open()
-        bench = Bench(shop, sandbox, clock)
+        bench = Bench(shop, sandbox, clock, stat)
         await bench.refresh()
         yield bench
         report = await shop.audit.run()

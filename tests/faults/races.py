@@ -14,13 +14,16 @@ from typing import Any, Final
 import httpx
 from sqlalchemy import func, select, text
 
-from bot.db.models import OrderRow, PostingRow
+from bot.db.models import ExchangeRow, FingerprintRow, OrderRow, OutboxRow, PostingRow
 from bot.domain.customers import Customer
 from bot.domain.errors import CustomerError, InsufficientFunds, TooManyOrders
+from bot.domain.exchanges import ExchangeState
+from bot.domain.fingerprints import traits
 from bot.domain.money import Money, usd
-from bot.domain.orders import CustomerId, OrderId, OrderState
+from bot.domain.orders import Credentials, CustomerId, OrderId, OrderState
 from bot.domain.requests import Request, TopUp
 from bot.upstreams.sandbox import Fault
+from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import OWNER, Bench, HandClock, opened, sandbox_for
 
 BUYERS: Final = 50
@@ -126,6 +129,187 @@ async def two_shops_at_work(url: str, seed: int) -> None:
         assert {row.state for row in rows} <= {_S.DELIVERED, _S.RELEASED}
         assert sorted(sold) == sorted(one.reference for one in sandbox.orders)
         assert sandbox.count("POST") == len(sold)
+
+
+# Exchanges
+
+
+class Unhurried(StatProxiesSandbox):
+    """Answers after a few turns of the loop, so that others get theirs meanwhile."""
+
+    def __init__(self, clock: HandClock, chance: random.Random) -> None:
+        super().__init__(clock=lambda: clock.now().timestamp())
+        self._chance = chance
+
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        await _turns(self._chance.randrange(30))
+        try:
+            return await super().handle(request)
+        finally:
+            await _turns(self._chance.randrange(30))
+
+
+EXCHANGE: Final = "*/order/exchange/*"
+_FAULTS: Final[tuple[Callable[[], list[Fault]], ...]] = (
+    list,
+    lambda: [Fault(path=EXCHANGE, error=LOST)],
+    lambda: [Fault(path=EXCHANGE, error=LOST, is_done=True)],
+    lambda: [Fault(path=EXCHANGE, status=429, code="too_many")],
+    lambda: [Fault(path=EXCHANGE, status=404, code="not_found_error")],
+    lambda: [Fault(method="GET", path="*/fetch/*", status=500, code="x", times=5)],
+)
+
+
+async def exchanges_at_once(url: str, seed: int) -> None:
+    """Taps, jobs of two processes, a refund and a complaint at once: no exchange happens twice.
+
+    However each ends, the customer holds what the upstream gave last, and the money is where the
+    refund left it.
+    """
+    chance = random.Random(seed)
+    clock = HandClock()
+    sandbox = sandbox_for(clock)
+    stat = Unhurried(clock, chance)
+    async with (
+        opened(url, sandbox, clock, stat) as first,
+        opened(url, sandbox, clock, stat) as second,
+    ):
+        customer = await first.customer(1, balance="20")
+        orders = [await delivered_piece(first, customer) for _ in range(3)]
+        shown = await first.shop.cases.preview_refund(orders[0], "broken", OWNER)
+        refund = await first.shop.requests.open(shown.request, OWNER)
+        before = await first.balance(customer)
+        stat.faults[:] = [fault for _ in range(2) for fault in chance.choice(_FAULTS)()]
+
+        def shop() -> Bench:
+            return chance.choice([first, second])
+
+        async def tap(order: OrderId, intent: str) -> object:
+            bench = shop()
+            await _turns(chance.randrange(40))
+            return await bench.shop.exchanges.ask(customer.id, order, intent)
+
+        async def give_back() -> object:
+            await _turns(chance.randrange(80))
+            return await shop().shop.cases.refund(refund, OWNER)
+
+        async def complain(order: OrderId) -> object:
+            await _turns(chance.randrange(80))
+            return await shop().shop.orders.complain(customer.id, order)
+
+        jobs: list[Coroutine[Any, Any, object]] = [
+            *(tap(order, intent * 16) for order in orders for intent in "aaabb"),
+            *(complain(order) for order in orders * 2),
+            give_back(),
+            give_back(),
+            _exchanging(first, 4),
+            _exchanging(second, 4),
+        ]
+        chance.shuffle(jobs)
+        await asyncio.gather(*jobs)
+        for _ in range(60):
+            clock.turn(20)
+            await asyncio.gather(_exchanging(first, 1), _exchanging(second, 1))
+        await exchanged_as_told(first)
+        states = [(await first.shop.orders.find(order)).state for order in orders]
+        assert states == [_S.REFUNDED, _S.DELIVERED, _S.DELIVERED]
+        assert (
+            await first.balance(customer)
+            == before + (await first.shop.orders.find(orders[0])).price
+        )
+        assert await _told(first, orders[1], "customer_complains") == 2
+
+
+async def pasted_at_once(url: str, seed: int) -> None:
+    """Two owners paste what an exchange brought, in two processes: the customer gets one of it."""
+    chance = random.Random(seed)
+    clock = HandClock()
+    sandbox = sandbox_for(clock)
+    stat = Unhurried(clock, chance)
+    async with (
+        opened(url, sandbox, clock, stat, stat_path="") as first,
+        opened(url, sandbox, clock, stat, stat_path="") as second,
+    ):
+        customer = await first.customer(1, balance="20")
+        line = await first.buy(customer, "statproxies", "captcha")
+        order = line.order.id
+        await first.work()
+        await first.shop.cases.hand_over(order, "old.example:1:u:p", OWNER)
+        await first.shop.exchanges.ask(customer.id, order, "a" * 16)
+        await _exchanging(first, 1)
+        assert stat.orders[0].exchanges == 1
+        pasted = [f"new{number}.example:1:u:p" for number in range(3)]
+
+        async def paste(words: str) -> None:
+            bench = chance.choice([first, second])
+            await _turns(chance.randrange(20))
+            await bench.shop.exchanges.hand_over(order, words)
+
+        answers = await asyncio.gather(
+            *map(paste, pasted), _exchanging(first, 2), _exchanging(second, 2),
+            return_exceptions=True,
+        )  # fmt: skip
+        strange = [one for one in answers if isinstance(one, BaseException)]
+        assert [one for one in strange if not isinstance(one, CustomerError)] == [], strange
+        _, held = await first.shop.orders.delivered(order)
+        assert isinstance(held, Credentials)
+        assert next(proxy.line for proxy in held.proxies) in pasted
+        assert await _told(first, order, "order_exchanged") == 1
+
+
+async def delivered_piece(bench: Bench, customer: Customer) -> OrderId:
+    """A StatProxies order that the customer has."""
+    line = await bench.buy(customer, "statproxies", "captcha")
+    await bench.work()
+    assert (await bench.shop.orders.find(line.order.id)).state is _S.DELIVERED
+    return line.order.id
+
+
+async def exchanged_as_told(bench: Bench) -> None:
+    """Each wish was carried out once at most, and everybody holds what the upstream gave last."""
+    stat = bench.stat
+    async with bench.shop.database.read() as reader:
+        wishes = (await reader.execute(select(ExchangeRow.__table__))).all()
+        orders = (await reader.execute(select(OrderRow.id, OrderRow.upstream_order_id))).all()
+    assert {one.state for one in wishes if one.ended_at is None} == set()
+    for made in stat.orders:
+        number = next(row.id for row in orders if row.upstream_order_id == made.reference)
+        mine = [one for one in wishes if one.order_id == number]
+        done = sum(one.state == ExchangeState.DONE for one in mine)
+        assert made.exchanges == done, [one.state for one in mine]
+        requests = stat.count("POST", f"{EXCHANGE[:-1]}{made.reference}")
+        assert requests <= sum(one.tries for one in mine)
+        _, held = await bench.shop.orders.delivered(OrderId(number))
+        assert isinstance(held, Credentials)
+        assert {proxy.password for proxy in held.proxies} == {stat._password(made)}
+        assert await _told(bench, OrderId(number), "order_exchanged") == done
+        vault = bench.shop.audit._vault
+        async with bench.shop.database.read() as reader:
+            marks = await reader.scalars(
+                select(FingerprintRow.fingerprint).where(FingerprintRow.order_id == number)
+            )
+            assert set(marks) == {vault.fingerprints(trait)[0] for trait in traits(held)}
+
+
+async def _told(bench: Bench, order: OrderId, kind: str) -> int:
+    """How many notices of this kind are owed about an order."""
+    query = select(func.count()).where(
+        OutboxRow.order_id == order, OutboxRow.notice.contains(f'"{kind}"')
+    )
+    async with bench.shop.database.read() as reader:
+        return await reader.scalar(query) or 0
+
+
+async def _exchanging(bench: Bench, times: int) -> None:
+    """The job of exchanges in one process, so often; a process never has two of it at once."""
+    for _ in range(times):
+        await bench.shop.exchanges.step()
+        await asyncio.sleep(0)
+
+
+async def _turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 # Cut off at any await
@@ -331,6 +515,47 @@ async def _work_anew(bench: Bench, _: OrderId) -> None:
     await bench.work()
 
 
+def _exchanges(
+    *faults: Fault,
+    act: Callable[[Bench, OrderId], Coroutine[Any, Any, object]],
+    arrange: Callable[[Bench, OrderId], Awaitable[object]] | None = None,
+) -> Cut:
+    """A StatProxies order that is exchanged, however late that comes out."""
+
+    async def prepare(bench: Bench) -> tuple[Act, Check]:
+        customer = await bench.customer(1, balance="5")
+        await bench.refresh()
+        order = await delivered_piece(bench, customer)
+        bench.stat.faults[:] = faults
+        if arrange is not None:
+            await arrange(bench, order)
+        before = await bench.balance(customer)
+
+        async def check() -> None:
+            for _ in range(60):
+                bench.clock.turn(20)
+                await bench.shop.exchanges.step()
+            await exchanged_as_told(bench)
+            assert await bench.balance(customer) == before
+
+        return lambda: act(bench, order), check
+
+    return Cut(prepare)
+
+
+async def _wish(bench: Bench, order: OrderId) -> object:
+    return await bench.shop.exchanges.ask(_ONE, order, "a" * 16)
+
+
+async def _sent(bench: Bench, order: OrderId) -> None:
+    await _wish(bench, order)
+    await bench.shop.exchanges.step()
+
+
+async def _exchange_job(bench: Bench, _: OrderId) -> None:
+    await bench.shop.exchanges.step()
+
+
 CUTS: Final[Mapping[str, Cut]] = {
     "tap on Buy": _taps(),
     "top-up": _moves_money(is_debit=False),
@@ -387,5 +612,11 @@ CUTS: Final[Mapping[str, Cut]] = {
         act=_work_anew,
     ),
     "strays written off": _strays(),
+    "exchange: tap": _exchanges(act=_wish),
+    "exchange: sent": _exchanges(arrange=_wish, act=_exchange_job),
+    "exchange: read": _exchanges(arrange=_sent, act=_exchange_job),
+    "exchange: read after a lost answer": _exchanges(
+        Fault(path=EXCHANGE, error=LOST, is_done=True), arrange=_sent, act=_exchange_job
+    ),
 }
 """Everything that moves money or orders, and what cuts it off."""

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
-from tests.bench import Bench
-from tests.faults.races import CUTS, cut_and_repeat, drain, together, two_shops_at_work
+from bot.upstreams.sandbox import GateProxySandbox
+from tests.bench import Bench, HandClock, opened, stat_sandbox_for
+from tests.faults.races import (
+    CUTS,
+    cut_and_repeat,
+    drain,
+    exchanges_at_once,
+    pasted_at_once,
+    together,
+    two_shops_at_work,
+)
+
+
+@pytest.fixture
+async def bench(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock
+) -> AsyncIterator[Bench]:
+    """A shop that sells StatProxies as well."""
+    async with opened(database_url, sandbox, clock, stat_sandbox_for(clock)) as bench:
+        yield bench
 
 
 async def test_fifty_taps_on_one_wallet_buy_what_it_pays_for(database_url: str) -> None:
@@ -24,6 +44,18 @@ async def test_two_processes_that_both_work_buy_nothing_twice(
     database_url: str, seed: int
 ) -> None:
     await two_shops_at_work(database_url, seed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_taps_jobs_a_refund_and_complaints_at_once_exchange_nothing_twice(
+    database_url: str, seed: int
+) -> None:
+    await exchanges_at_once(database_url, seed)
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_two_owners_who_paste_at_once_exchange_once(database_url: str, seed: int) -> None:
+    await pasted_at_once(database_url, seed)
 
 
 @pytest.mark.parametrize("name", CUTS)

@@ -25,7 +25,7 @@ from bot.domain.errors import (
     Unclear,
     UpstreamError,
 )
-from bot.domain.exchanges import UNDER_WAY, Exchanged, ExchangeState
+from bot.domain.exchanges import Exchanged, ExchangeState
 from bot.domain.notices import (
     ExchangeToDeliver,
     ExchangeTold,
@@ -59,6 +59,9 @@ LACKING_FOR = timedelta(days=7)
 
 _S = ExchangeState
 _READABLE = (_S.READING, _S.UNCLEAR)
+_UNSENT = (_S.ASKED,)
+_ANSWERED = (_S.SENDING, _S.UNCLEAR)
+"""Of a request that was answered: another process may have taken it for one that broke off."""
 
 
 class Exchanges:
@@ -140,7 +143,7 @@ class Exchanges:
         delivery = proxies_in(pasted, row.quantity)
         _, before = await self._orders.delivered(order)
         if _same(before, delivery):
-            await self._end(row, _S.UNCHANGED)
+            await self._end(row, _READABLE, _S.UNCHANGED)
         else:
             await self._replace(row, delivery, "")
 
@@ -162,10 +165,10 @@ class Exchanges:
         exchange = None if lane is None else lane.upstream.exchange
         is_there = row.order_state == OrderState.DELIVERED and row.upstream_order_id is not None
         if lane is None or exchange is None or not is_there:
-            await self._end(row, _S.REFUSED, "unavailable")
+            await self._end(row, _UNSENT, _S.REFUSED, "unavailable")
             return
         if not lane.may_exchange(now):
-            await self._end(row, _S.LACKING, "known")
+            await self._end(row, _UNSENT, _S.LACKING, "known")
             return
         # Committed before the first byte leaves.
         if not await self._move(row, _S.SENDING, tries=ExchangeRow.tries + 1, sent_at=now):
@@ -180,14 +183,14 @@ class Exchanges:
             await self._lacking(row, lane, lacking.code)
         except OutOfService as cause:
             await self._lanes.out_of_service(lane, cause)
-            await self._end(row, _S.REFUSED, cause.code)
+            await self._end(row, _ANSWERED, _S.REFUSED, cause.code)
         except (Busy, NotSent) as error:
             if row.tries + 1 >= MOST_TRIES:
-                await self._end(row, _S.REFUSED, error.code)
+                await self._end(row, _ANSWERED, _S.REFUSED, error.code)
             else:
                 await self._move(row, _S.ASKED, error=error.code, next_at=now + PAUSE)
         except Refused as refusal:
-            await self._end(row, _S.REFUSED, refusal.code)
+            await self._end(row, _ANSWERED, _S.REFUSED, refusal.code)
         except Unclear as unclear:
             await self._unclear(row, unclear.code)
         else:
@@ -210,7 +213,7 @@ class Exchanges:
                 tx, Trouble("no_exchange", code), dedupe=f"no_exchange:{lane.id}:{until:%Y%m%d}"
             )
         lane.no_exchange_until = until
-        await self._end(row, _S.LACKING, code)
+        await self._end(row, _ANSWERED, _S.LACKING, code)
 
     async def _read(self, row: Row[Any]) -> None:
         """Find out what the order holds now, and deliver it if that is something else."""
@@ -235,7 +238,7 @@ class Exchanges:
                     await self._ask_owners(row)
                 return
             if row.state == _S.UNCLEAR and now - row.sent_at >= SURE:
-                await self._end(row, _S.UNCHANGED)
+                await self._end(row, _READABLE, _S.UNCHANGED)
                 return
         if now - row.sent_at >= READ_FOR:
             await self._ask_owners(row)
@@ -270,11 +273,15 @@ class Exchanges:
         async with self._database.write() as tx:
             return await self._set(tx, row, (source,), state=state, **values)
 
-    async def _end(self, row: Row[Any], state: ExchangeState, code: str | None = None) -> None:
-        log.info("exchange ended", exchange=row.id, order=row.order_id, state=state, code=code)
+    async def _end(
+        self, row: Row[Any], sources: Collection[ExchangeState], state: ExchangeState,
+        code: str | None = None,
+    ) -> None:  # fmt: skip
+        """End it as it was found: what has moved on meanwhile may have been carried out."""
         now = self._clock.now()
         async with self._database.write() as tx:
-            if await self._set(tx, row, UNDER_WAY, state=state, ended_at=now, error=code):
+            if await self._set(tx, row, sources, state=state, ended_at=now, error=code):
+                log.info("exchange ended", order=row.order_id, state=state, code=code)
                 await self._tell(tx, row, state)
 
     async def _tell(self, tx: AsyncConnection, row: Row[Any], state: ExchangeState) -> None:

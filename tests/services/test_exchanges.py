@@ -1,0 +1,83 @@
+"""Guards of an exchange that only show when something happens at the worst moment."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from bot.db.models import ExchangeRow
+from bot.domain.exchanges import ExchangeState
+from bot.domain.orders import OrderId
+from bot.upstreams.sandbox import GateProxySandbox
+from bot.upstreams.sandbox_stat import StatProxiesSandbox
+from tests.bench import Bench, HandClock, opened
+from tests.faults.races import delivered_piece, exchanged_as_told
+
+_S = ExchangeState
+
+
+class Meddled(StatProxiesSandbox):
+    """Something else happens while the answer to the first exchange is on its way."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def handle(self, request: httpx.Request) -> httpx.Response:
+        answer = await super().handle(request)
+        meanwhile = self.meanwhile
+        if meanwhile is not None and "/exchange/" in request.url.path:
+            self.meanwhile = None
+            await meanwhile()
+        return answer
+
+
+@pytest.fixture
+def stat(clock: HandClock) -> Meddled:
+    return Meddled(clock=lambda: clock.now().timestamp())
+
+
+async def wished(bench: Bench, count: int) -> list[OrderId]:
+    """Orders of one customer that are all to be exchanged."""
+    customer = await bench.customer(1, balance="20")
+    orders = [await delivered_piece(bench, customer) for _ in range(count)]
+    for order in orders:
+        await bench.shop.exchanges.ask(customer.id, order, "a" * 16)
+    return orders
+
+
+async def states(bench: Bench) -> list[ExchangeState]:
+    query = select(ExchangeRow.state).order_by(ExchangeRow.id)
+    async with bench.shop.database.read() as reader:
+        return [_S(state) for state in await reader.scalars(query)]
+
+
+async def settle(bench: Bench) -> None:
+    """Let the job run until everything about exchanges has ended."""
+    for _ in range(60):
+        bench.clock.turn(20)
+        await bench.shop.exchanges.step()
+
+
+async def test_what_another_process_has_sent_meanwhile_is_not_ended_by_an_old_look(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with (
+        opened(database_url, sandbox, clock, stat) as first,
+        opened(database_url, sandbox, clock, stat) as second,
+    ):
+        await wished(first, 2)
+        stat.has_exchange = False
+
+        async def switched_on() -> None:
+            stat.has_exchange = True
+            await second.shop.exchanges.step()
+
+        stat.meanwhile = switched_on
+        await first.shop.exchanges.step()
+        await settle(second)
+
+        assert [one.exchanges for one in stat.orders] == [0, 1]
+        assert await states(second) == [_S.LACKING, _S.DONE]
+        await exchanged_as_told(second)

@@ -170,8 +170,7 @@ class Exchanges:
         if not lane.may_exchange(now):
             await self._end(row, _UNSENT, _S.LACKING, "known")
             return
-        # Committed before the first byte leaves.
-        if not await self._move(row, _S.SENDING, tries=ExchangeRow.tries + 1, sent_at=now):
+        if not await self._begin(row):
             return
         if self._clock.elapsed() - started > SEND_WITHIN.total_seconds():
             # Somebody else may have taken it for one that was interrupted.
@@ -195,6 +194,17 @@ class Exchanges:
             await self._unclear(row, unclear.code)
         else:
             await self._move(row, _S.READING)
+
+    async def _begin(self, row: Row[Any]) -> bool:
+        """Committed before the first byte leaves; not for an order that was refunded meanwhile."""
+        async with self._database.write() as tx:
+            state = await tx.scalar(
+                select(OrderRow.state).where(OrderRow.id == row.order_id).with_for_update()
+            )
+            if state != OrderState.DELIVERED:
+                return False
+            values = {"tries": ExchangeRow.tries + 1, "sent_at": self._clock.now()}
+            return await self._set(tx, row, _UNSENT, state=_S.SENDING, **values)
 
     async def _unclear(self, row: Row[Any], code: str) -> None:
         log.warning("exchange unclear", exchange=row.id, order=row.order_id, code=code)
@@ -268,10 +278,9 @@ class Exchanges:
                 await self._deliveries.replace(tx, order, delivery, raw)
                 await self._outbox.owe(tx, CustomerId(row.customer_id), OrderExchanged(order))
 
-    async def _move(self, row: Row[Any], state: ExchangeState, **values: Any) -> bool:
-        source = _S.ASKED if state is _S.SENDING else _S.SENDING
+    async def _move(self, row: Row[Any], state: ExchangeState, **values: Any) -> None:
         async with self._database.write() as tx:
-            return await self._set(tx, row, (source,), state=state, **values)
+            await self._set(tx, row, (_S.SENDING,), state=state, **values)
 
     async def _end(
         self, row: Row[Any], sources: Collection[ExchangeState], state: ExchangeState,

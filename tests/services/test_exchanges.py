@@ -13,7 +13,7 @@ from bot.domain.exchanges import ExchangeState
 from bot.domain.orders import OrderId
 from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
-from tests.bench import Bench, HandClock, opened
+from tests.bench import OWNER, Bench, HandClock, opened
 from tests.faults.races import delivered_piece, exchanged_as_told
 
 _S = ExchangeState
@@ -81,3 +81,20 @@ async def test_what_another_process_has_sent_meanwhile_is_not_ended_by_an_old_lo
         assert [one.exchanges for one in stat.orders] == [0, 1]
         assert await states(second) == [_S.LACKING, _S.DONE]
         await exchanged_as_told(second)
+
+
+async def test_an_order_refunded_while_others_are_sent_is_not_exchanged(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        orders = await wished(bench, 2)
+        shown = await bench.shop.cases.preview_refund(orders[1], "broken", OWNER)
+        request = await bench.shop.requests.open(shown.request, OWNER)
+
+        stat.meanwhile = lambda: bench.shop.cases.refund(request, OWNER)
+        await bench.shop.exchanges.step()
+        await settle(bench)
+
+        assert [one.exchanges for one in stat.orders] == [1, 0]
+        assert await states(bench) == [_S.DONE, _S.REFUSED]
+        await exchanged_as_told(bench)

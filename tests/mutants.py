@@ -41,12 +41,15 @@ _MOVES: Final = "bot/services/moves.py"
 _PLACING: Final = "bot/services/placing.py"
 _FULFILMENT: Final = "bot/services/fulfilment.py"
 _WALLETS: Final = "bot/services/wallets.py"
+_EXCHANGES: Final = "bot/services/exchanges.py"
 _SESSION: Final = "bot/db/session.py"
 _TABLES: Final = "migrations/versions/0001_tables_and_triggers.py"
 _PLAN_TABLES: Final = "migrations/versions/0008_plans.py"
 _GUARDS: Final = "tests/services/test_guards.py::"
 _BUYING: Final = "tests/services/test_orders.py::"
 _FINDING: Final = "tests/services/test_finding_out.py::"
+_EXCHANGED: Final = "tests/services/test_exchanges.py::"
+_EXCHANGE: Final = "tests/stories/test_exchange.py::"
 _TROUBLE: Final = "tests/stories/test_trouble.py::"
 _PLANS: Final = "tests/stories/test_owner_plans.py::"
 _LAWS: Final = "tests/db/test_laws.py::"
@@ -363,6 +366,149 @@ MUTANTS: Final = (
         "elif candidates and await self._is_shared():",
         "elif False:",
         _FINDING + "test_somebody_elses_order_is_never_sold_and_makes_the_bot_careful",
+    ),
+    # Exchanges
+    Mutant(
+        "two exchanges of one order at a time",
+        _EXCHANGES,
+        "or_(ExchangeRow.intent == intent, ExchangeRow.ended_at.is_(None)),",
+        "ExchangeRow.intent == intent,",
+        _EXCHANGE + "test_two_confirm_screens_at_once_exchange_once",
+    ),
+    Mutant(
+        "exchanged again by an old button",
+        _EXCHANGES,
+        "or_(ExchangeRow.intent == intent, ExchangeRow.ended_at.is_(None)),",
+        "ExchangeRow.ended_at.is_(None),",
+        _EXCHANGE + "test_a_double_tap_exchanges_once",
+    ),
+    Mutant(
+        "no unique exchanges_under_way",
+        "migrations/versions/0007_exchanges.py",
+        """        ["order_id"],
+        unique=True,""",
+        """        ["order_id"],
+        unique=False,""",
+        _LAWS + "test_whatever_must_be_unique_is_refused_the_second_time",
+    ),
+    Mutant(
+        "no unique exchanges_intent",
+        "migrations/versions/0007_exchanges.py",
+        '''        sa.UniqueConstraint("order_id", "intent", name=op.f("uq_exchanges_order_id_intent")),
+''',
+        "",
+        _LAWS + "test_whatever_must_be_unique_is_refused_the_second_time",
+    ),
+    Mutant(
+        "anybody's order exchanged",
+        _EXCHANGES,
+        "line = await self._orders.line(customer, order)\n        now",
+        "line, _ = await self._orders.living(order)\n        now",
+        _EXCHANGE + "test_nobody_exchanges_what_is_not_theirs",
+    ),
+    Mutant(
+        "exchanged where it cannot be",
+        _EXCHANGES,
+        "if not line.can_exchange:",
+        "if False:",
+        _EXCHANGE + "test_an_order_of_another_provider_has_no_such_button",
+    ),
+    Mutant(
+        "an exchange sent again after a restart",
+        _EXCHANGES,
+        'await self._unclear(row, "interrupted")',
+        "await self._move(row, _S.ASKED)",
+        _EXCHANGE + "test_what_a_crash_left_behind_is_read_and_not_sent",
+    ),
+    Mutant(
+        "an exchange sent again after a lost answer",
+        _EXCHANGES,
+        "await self._unclear(row, unclear.code)",
+        "await self._move(row, _S.ASKED)",
+        _EXCHANGE + "test_a_lost_answer_is_read_again_and_never_sent_again",
+    ),
+    Mutant(
+        "an exchange taken for undone after a lost answer",
+        _EXCHANGES,
+        "await self._unclear(row, unclear.code)",
+        "await self._end(row, _ANSWERED, _S.REFUSED, unclear.code)",
+        _EXCHANGE + "test_a_lost_answer_is_read_again_and_never_sent_again",
+    ),
+    Mutant(
+        "an exchange sent too late",
+        _EXCHANGES,
+        "if self._clock.elapsed() - started > SEND_WITHIN.total_seconds():",
+        "if False:",
+        _EXCHANGED + "test_an_exchange_that_leaves_too_late_is_not_sent",
+    ),
+    Mutant(
+        "a refunded order exchanged",
+        _EXCHANGES,
+        "if state != OrderState.DELIVERED:",
+        "if False:",
+        _EXCHANGED + "test_an_order_refunded_while_others_are_sent_is_not_exchanged",
+    ),
+    Mutant(
+        "an exchange ended on an old look",
+        _EXCHANGES,
+        "_UNSENT = (_S.ASKED,)",
+        "_UNSENT = (_S.ASKED, _S.SENDING, _S.READING, _S.UNCLEAR)",
+        _EXCHANGED
+        + "test_what_another_process_has_sent_meanwhile_is_not_ended_by_an_old_look",
+    ),
+    Mutant(
+        "an exchange moved without its compare-and-set",
+        _EXCHANGES,
+        ".where(ExchangeRow.id == row.id, ExchangeRow.state.in_(sources))",
+        ".where(ExchangeRow.id == row.id)",
+        _EXCHANGED
+        + "test_what_another_process_has_sent_meanwhile_is_not_ended_by_an_old_look",
+    ),
+    Mutant(
+        "an account that may not exchange asked again",
+        _EXCHANGES,
+        "if not lane.may_exchange(now):",
+        "if False:",
+        _EXCHANGED + "test_an_account_that_may_not_exchange_is_asked_once",
+    ),
+    Mutant(
+        "the old proxies taken for new ones",
+        _EXCHANGES,
+        "            if not _same(before, delivery):\n                try:",
+        "            if True:\n                try:",
+        _EXCHANGE + "test_a_lost_request_that_did_nothing_is_told_so_in_the_end",
+    ),
+    Mutant(
+        "no wait for a late exchange",
+        _EXCHANGES,
+        "SURE = timedelta(minutes=15)",
+        "SURE = timedelta(0)",
+        _EXCHANGE + "test_a_lost_request_that_did_nothing_is_told_so_in_the_end",
+    ),
+    Mutant(
+        "new proxies told in a transaction of their own",
+        _EXCHANGES,
+        "                await self._outbox.owe("
+        "tx, CustomerId(row.customer_id), OrderExchanged(order))",
+        "        async with self._database.write() as tx:\n"
+        "            await self._outbox.owe("
+        "tx, CustomerId(row.customer_id), OrderExchanged(order))",
+        _EXCHANGED
+        + "test_new_proxies_that_nobody_would_be_told_of_do_not_replace_the_old_ones",
+    ),
+    Mutant(
+        "another customer's proxies by an exchange",
+        "bot/services/delivery.py",
+        "        await self.refuse_known(tx, order, customer, delivery)\n",
+        "",
+        _EXCHANGED + "test_nobody_gets_by_an_exchange_what_another_customer_has",
+    ),
+    Mutant(
+        "the old proxies still known as the order's",
+        "bot/services/delivery.py",
+        "await self._fingerprints.replace(tx, order, delivery)",
+        "await self._fingerprints.keep(tx, order, delivery)",
+        _EXCHANGE + "test_all_proxies_are_exchanged_and_the_old_ones_forgotten",
     ),
     # Prices and amounts
     Mutant(

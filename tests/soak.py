@@ -38,7 +38,7 @@ from typing import Any, Final
 
 import structlog
 
-from tests.bench import HandClock, opened, sandbox_for
+from tests.bench import HandClock, opened, sandbox_for, stat_sandbox_for
 from tests.conftest import IN_MEMORY, POSTGRES, _migrated, _postgres_database, no_network
 from tests.drill import drill
 from tests.faults import kill_scenarios, races
@@ -202,7 +202,7 @@ def _cut(backend: str, until: float, job: tuple[int, int]) -> Done:
 
     async def cut(url: str, name: str, turns: int) -> bool:
         clock = HandClock()
-        async with opened(url, sandbox_for(clock), clock) as bench:
+        async with opened(url, sandbox_for(clock), clock, stat_sandbox_for(clock)) as bench:
             return await races.cut_and_repeat(bench, name, turns)
 
     while found.done < count and time.monotonic() < until:
@@ -234,6 +234,12 @@ def cancellations(asked: Asked) -> Done:
     return found
 
 
+RACES: Final = (
+    races.together, races.two_shops_at_work, races.exchanges_at_once, races.pasted_at_once,
+)  # fmt: skip
+"""What is run beside each drain: one of them, by turns."""
+
+
 def _drain(backend: str, until: float, seed: int) -> Done:
     found = Done()
     if time.monotonic() > until:
@@ -242,8 +248,8 @@ def _drain(backend: str, until: float, seed: int) -> Done:
         with _blank(backend) as url:
             found.seen["taps"] += races.BUYERS
             found.seen["bought"] += asyncio.run(races.drain(url, seed))
-        for race in (races.together, races.two_shops_at_work):
-            if seed % 4 == 0:
+        for at, race in enumerate(RACES):
+            if seed % 4 == at:
                 with _blank(backend) as url:
                     asyncio.run(race(url, seed))
                 found.seen[race.__name__.replace("_", " ")] += 1

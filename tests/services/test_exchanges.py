@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
 from bot.db.models import ExchangeRow
+from bot.domain.errors import DeliveredBefore
 from bot.domain.exchanges import ExchangeState
-from bot.domain.orders import OrderId
+from bot.domain.orders import CustomerId, OrderId, parse_proxies
 from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import OWNER, Bench, HandClock, opened
-from tests.faults.races import delivered_piece, exchanged_as_told
+from tests.faults.races import EXCHANGE, delivered_piece, exchanged_as_told
+from tests.services.test_guards import Broken, breaking
 
 _S = ExchangeState
 
@@ -98,3 +101,80 @@ async def test_an_order_refunded_while_others_are_sent_is_not_exchanged(
         assert [one.exchanges for one in stat.orders] == [1, 0]
         assert await states(bench) == [_S.DONE, _S.REFUSED]
         await exchanged_as_told(bench)
+
+
+async def test_an_exchange_that_leaves_too_late_is_not_sent(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        await wished(bench, 1)
+        really_begin = bench.shop.exchanges._begin
+
+        async def frozen(row: Any) -> bool:
+            has_begun = await really_begin(row)
+            clock.turn(60)
+            return has_begun
+
+        monkeypatch.setattr(bench.shop.exchanges, "_begin", frozen)
+        await bench.shop.exchanges.step()
+        await settle(bench)
+
+        assert stat.count("POST", EXCHANGE) == 0
+        assert await states(bench) == [_S.UNCHANGED]
+        await exchanged_as_told(bench)
+
+
+async def test_new_proxies_that_nobody_would_be_told_of_do_not_replace_the_old_ones(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        [order] = await wished(bench, 1)
+        _, before = await bench.shop.orders.delivered(order)
+        await bench.shop.exchanges.step()
+
+        with breaking(bench.shop.database, "INSERT INTO outbox"), pytest.raises(Broken):
+            await bench.shop.exchanges.step()
+
+        assert await bench.shop.orders.delivered(order) == (
+            await bench.shop.orders.find(order),
+            before,
+        )
+        await settle(bench)
+        assert await states(bench) == [_S.DONE]
+        await exchanged_as_told(bench)
+
+
+async def test_an_account_that_may_not_exchange_is_asked_once(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        await wished(bench, 3)
+        stat.has_exchange = False
+
+        await bench.shop.exchanges.step()
+
+        assert stat.count("POST", EXCHANGE) == 1
+        assert await states(bench) == [_S.LACKING] * 3
+
+
+async def test_nobody_gets_by_an_exchange_what_another_customer_has(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with opened(database_url, sandbox, clock, stat, stat_path="") as bench:
+        orders = []
+        for number, line in ((1, "a.example:1:u:p"), (2, "b.example:2:v:q")):
+            customer = await bench.customer(number, balance="5")
+            order = (await bench.buy(customer, "statproxies", "captcha")).order.id
+            await bench.work()
+            await bench.shop.cases.hand_over(order, line, OWNER)
+            orders.append(order)
+        await bench.shop.exchanges.ask(CustomerId(1), orders[0], "a" * 16)
+        await bench.shop.exchanges.step()
+
+        with pytest.raises(DeliveredBefore):
+            await bench.shop.exchanges.hand_over(orders[0], "b.example:2:v:q")
+
+        _, held = await bench.shop.orders.delivered(orders[0])
+        assert held == parse_proxies("a.example:1:u:p")
+        assert await bench.shop.exchanges.waits_for_owner(orders[0])

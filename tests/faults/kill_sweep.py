@@ -75,7 +75,7 @@ from bot.services.lanes import Account, fingerprint
 from bot.upstreams.gateproxy import GateProxy
 from bot.upstreams.sandbox import TOKEN
 from bot.upstreams.sandbox_stat import StatOrder
-from tests.bench import settings_for, stat_account
+from tests.bench import seeds, settings_for, stat_account
 from tests.faults.kill_world import START, SharedClock, Step, Wire, World, serve
 from tests.telegram import bot_of
 
@@ -381,7 +381,12 @@ async def live(life: Life, wire: Wire, clock: SharedClock) -> None:
         patch.setattr(bot.app, "Database", watched(life.points))
         token = SecretStr(TOKEN)
         owners = tuple(one.id for one in OWNERS)
-        settings = settings_for(life.url, gateproxy_tokens=(token,), admin_ids=owners)
+        settings = settings_for(
+            life.url,
+            gateproxy_tokens=(token,),
+            admin_ids=owners,
+            statproxies_products=() if life.stat_path is None else seeds(),
+        )
         transport = WatchedTransport(wire, life.points)
         accounts = [Account(GateProxy(TOKEN, transport=transport), fingerprint(TOKEN))]
         if life.stat_path is not None:

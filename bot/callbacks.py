@@ -370,6 +370,13 @@ class OwnerOrder(CallbackData, prefix="oorder"):
     order: Number
 
 
+class OwnerWallet(CallbackData, prefix="owallet"):
+    """Somebody's money as an owner sees it: postings older than `before` (0: the newest)."""
+
+    customer: Number
+    before: Number
+
+
 class ShowStrays(CallbackData, prefix="bind"):
     """Upstream orders that this order under review may be bound to."""
 

@@ -145,6 +145,10 @@ LAWS["0008"] = f"""
     ix_plan_changes_plan_id
     uq_plan_changes_request_id
 """
+LAWS["0009"] = f"""
+    {LAWS["0008"]}
+    ix_postings_moved
+"""
 GUARDED = {"0001": "postings", "0008": "plan_changes"}
 """The migrations that make triggers, and the table of each."""
 

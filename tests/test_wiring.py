@@ -102,6 +102,7 @@ WIRE = {
     "planhist": "before",
     "inbox": "",
     "oorder": "order",
+    "owallet": "customer before",
     "bind": "order",
     "bindto": "order upstream_order",
     "byhand": "order",

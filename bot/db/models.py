@@ -152,6 +152,13 @@ class PostingRow(Base):
         Index("ix_postings_destination", "destination", "id"),
         Index("ix_postings_order_id", "order_id"),
         Index("ix_postings_kind_at", "kind", "at"),
+        Index(
+            "ix_postings_moved",
+            "micros",
+            "id",
+            sqlite_where=text("kind IN ('topup', 'debit')"),
+            postgresql_where=text("kind IN ('topup', 'debit')"),
+        ),
         _STRICT,
     )
 

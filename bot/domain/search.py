@@ -7,7 +7,16 @@ from enum import StrEnum
 
 from bot.domain.customers import Person
 from bot.domain.errors import BadCredentials
-from bot.domain.orders import Credentials, Delivery, Order, is_port, parse_proxies
+from bot.domain.orders import (
+    Credentials,
+    Delivery,
+    LaneId,
+    Order,
+    UpstreamOrder,
+    is_port,
+    parse_proxies,
+)
+from bot.domain.wallets import Posting
 
 LONGEST = 300
 """Characters that are looked for; nothing longer was ever delivered in one word."""
@@ -22,11 +31,15 @@ class Kind(StrEnum):
     """The host or the username of a proxy."""
     AMOUNT = "a"
     PERSON = "c"
+    MOVED = "m"
+    """The amount of a top-up or a debit."""
+    STRAY = "u"
+    """An order of the upstream that is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to read the words that leads to orders; `value` fits a button, `name` is shown."""
+    """One way to read the words that leads on; `value` fits a button, `name` is shown."""
 
     kind: Kind
     value: str
@@ -48,6 +61,24 @@ class FoundPage:
     way: Way
     orders: tuple[tuple[Order, Person], ...]
     older: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MovedPage:
+    """A page of top-ups and debits of one amount, newest first; `older` leads on."""
+
+    way: Way
+    moved: tuple[tuple[Posting, Person], ...]
+    older: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundStray:
+    """An order that an upstream lists and that serves none of ours."""
+
+    upstream: str
+    lane: LaneId
+    order: UpstreamOrder
 
 
 def sought(words: str) -> str:

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from aiogram.types import Message, MessageOriginUser, TelegramObject
 
-from bot.callbacks import Reply
+from bot.callbacks import OwnerWallet, Reply
 from bot.domain.customers import Customer, Person, ShopInfo
 from bot.domain.errors import NotFound
 from bot.domain.orders import CustomerId
 from bot.handlers.routes import Role, Route, said, tap, typed
 from bot.i18n import Texts, clean
 from bot.screens import customers as screens
+from bot.screens import wallet as wallet_screens
 from bot.screens.base import Screen
 from bot.screens.words import too_long, units
 from bot.services.customers import Customers
 from bot.services.support import LONGEST, Support
+from bot.services.wallets import Wallets
 
 # Ids of people have at most 52 significant bits; names are as Telegram allows them.
 _TARGET = re.compile(r"[1-9][0-9]{0,15}|@?[A-Za-z][A-Za-z0-9_]{0,31}", re.ASCII)
@@ -53,6 +55,18 @@ async def unblock(
     except NotFound:
         return screens.unknown_person(t, shop_info.bot_username)
     return screens.unblocked(t, await customers.unblock(person.id))
+
+
+async def wallet(
+    _: TelegramObject,
+    callback_data: OwnerWallet,
+    t: Texts,
+    customers: Customers,
+    wallets: Wallets,
+) -> Screen:
+    person = await customers.person(CustomerId(callback_data.customer))
+    statement = await wallets.statement(person.id, callback_data.before)
+    return wallet_screens.of_customer(t, person, statement, callback_data.before)
 
 
 async def ask_reply(
@@ -128,6 +142,7 @@ async def person_named(word: str, customers: Customers) -> Person:
 ROUTES: tuple[Route, ...] = (
     said("block", block, role=Role.OWNER),
     said("unblock", unblock, role=Role.OWNER),
+    tap(OwnerWallet, wallet, role=Role.OWNER),
     tap(Reply, ask_reply, role=Role.OWNER),
     typed(Reply, reply, role=Role.OWNER),
 )

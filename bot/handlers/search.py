@@ -58,8 +58,7 @@ async def found(
         way = Way(Kind(callback_data.by), callback_data.value)
     except ValueError:
         raise NotFound from None
-    page = await search.page(way, _mine(customer), callback_data.before)
-    return screens.found(t, page, callback_data.before, is_owner=customer.is_owner)
+    return await _lead(way, callback_data.before, t, customer, search)
 
 
 async def _look(
@@ -74,10 +73,19 @@ async def _look(
         case (Way(kind=Kind.ORDER, value=number),):
             return order_screens.order(t, await orders.line(customer.id, OrderId(int(number))))
         case (way,):
-            page = await search.page(way, _mine(customer), before=0)
-            return screens.found(t, page, 0, is_owner=customer.is_owner)
+            return await _lead(way, 0, t, customer, search)
         case _:
             return screens.choose(t, looked, is_owner=customer.is_owner)
+
+
+async def _lead(way: Way, before: int, t: Texts, customer: Customer, search: Search) -> Screen:
+    match way.kind:
+        case Kind.MOVED if customer.is_owner:
+            return screens.moved(t, await search.moved(way, before), before)
+        case Kind.STRAY if customer.is_owner:
+            return case_screens.stray(t, await search.stray(way))
+    page = await search.page(way, _mine(customer), before)
+    return screens.found(t, page, before, is_owner=customer.is_owner)
 
 
 def _mine(customer: Customer) -> CustomerId | None:

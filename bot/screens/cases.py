@@ -6,6 +6,7 @@ from datetime import datetime
 
 from bot.callbacks import (
     Bind,
+    FindOrder,
     GiveBack,
     HandOver,
     Inbox,
@@ -19,6 +20,7 @@ from bot.domain.cases import Case, OrderFile, Sent
 from bot.domain.money import Money
 from bot.domain.orders import MOVES, OPEN, Attempt, Move, Order, OrderId, OrderState, UpstreamOrder
 from bot.domain.requests import RefundPreview
+from bot.domain.search import FoundStray
 from bot.domain.wallets import Posting, PostingKind
 from bot.i18n import Code, Joined, Text, Texts, lines, paragraphs
 from bot.screens.base import (
@@ -31,6 +33,7 @@ from bot.screens.base import (
     short,
     to_home,
     to_shop,
+    ways_out,
 )
 from bot.screens.requests import confirm_or_drop
 from bot.screens.words import (
@@ -44,6 +47,7 @@ from bot.screens.words import (
     released_because,
     reviewed_because,
     state_words,
+    upstream_name,
 )
 
 MOST_LISTED = 10
@@ -164,6 +168,30 @@ def strays(t: Texts, one: Order, found: tuple[UpstreamOrder, ...]) -> Screen:
             t("Bind charges the customer and delivers what the upstream order holds."),
         ),
         (*in_rows(buttons, 1), back),
+    )
+
+
+def stray(t: Texts, found: FoundStray) -> Screen:
+    """An order that the upstream lists and that serves none of the shop's."""
+    order = found.order
+    return Screen(
+        paragraphs(
+            t(
+                "<b>{upstream} lists this order, and no order of the shop is bound to it:</b> "
+                "{reference}",
+                upstream=upstream_name(found.upstream),
+                reference=Code(short(order.reference, MOST_NAME)),
+            ),
+            t(
+                "Account {lane} · {provider} {plan} · seen {at}",
+                lane=found.lane,
+                provider=short(order.provider or "–", MOST_NAME),
+                plan=short(order.plan or "–", MOST_NAME),
+                at=order.seen_at,
+            ),
+            t("If an order in the inbox waits for it, bind the two there."),
+        ),
+        ((Button(t("Inbox"), Inbox()),), ways_out(t, FindOrder())),
     )
 
 

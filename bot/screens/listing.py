@@ -1,11 +1,12 @@
-"""Orders in lists: their words, their buttons and the turning of pages."""
+"""Lists: the words and buttons of orders, and the turning of pages by cursor."""
 
 from __future__ import annotations
 
 from aiogram.filters.callback_data import CallbackData
 
 from bot.domain.orders import OPEN, Order, OrderPage, OrderState
-from bot.domain.search import FoundPage
+from bot.domain.search import FoundPage, MovedPage
+from bot.domain.wallets import Statement
 from bot.i18n import Text, Texts
 from bot.screens.base import MOST_LABEL, Button, Row, short
 
@@ -44,9 +45,13 @@ def order_button(t: Texts, order: Order, does: CallbackData) -> Button:
 
 
 def turn(
-    t: Texts, before: int, newest: CallbackData, older: CallbackData, page: OrderPage | FoundPage
+    t: Texts,
+    before: int,
+    newest: CallbackData,
+    older: CallbackData,
+    page: OrderPage | FoundPage | MovedPage | Statement,
 ) -> tuple[Row, ...]:
-    """A row that leads to the newest and to older orders; none where one page is all."""
+    """A row that leads to the newest and to what is older; none where one page is all."""
     row: Row = ()
     if before:
         row = (Button(t("⏮ Newest"), newest),)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from bot.callbacks import Home, ShowBalance
+from bot.callbacks import FindOrder, Found, Home, OwnerWallet, ShowBalance, TopUpFor
+from bot.domain.customers import Person
 from bot.domain.money import Money
+from bot.domain.search import Kind
 from bot.domain.wallets import Posting, PostingKind, Statement
 from bot.i18n import Text, Texts, lines, paragraphs
-from bot.screens.base import Button, Row, Screen, contact, short, ways_out
+from bot.screens.base import Button, Screen, contact, short, ways_out
+from bot.screens.listing import turn
 
 MOST_NOTE = 60
 """Most characters of a note on one line."""
@@ -27,7 +30,45 @@ def balance(t: Texts, statement: Statement, before: int, support: str | None) ->
             _history(t, statement, before),
             t("To top up, write to the owner."),
         ),
-        (*_turn(t, statement, before), (contact(t, support),), ways_out(t, Home())),
+        (
+            *turn(
+                t,
+                before,
+                ShowBalance(before=0),
+                ShowBalance(before=statement.older or 0),
+                statement,
+            ),
+            (contact(t, support),),
+            ways_out(t, Home()),
+        ),
+    )
+
+
+def of_customer(t: Texts, person: Person, statement: Statement, before: int) -> Screen:
+    """Somebody's money as an owner sees it; `before` is the cursor that was asked for."""
+    return Screen(
+        paragraphs(
+            lines(
+                t("<b>{person}</b>", person=person),
+                t("Available: <b>{available}</b>", available=statement.balance.available),
+                t("Held for open orders: {held}", held=statement.balance.held),
+            ),
+            _history(t, statement, before),
+        ),
+        (
+            *turn(
+                t,
+                before,
+                OwnerWallet(customer=person.id, before=0),
+                OwnerWallet(customer=person.id, before=statement.older or 0),
+                statement,
+            ),
+            (
+                Button(t("Top up"), TopUpFor(customer=person.id)),
+                Button(t("🧾 Orders"), Found(by=Kind.PERSON, value=str(person.id), before=0)),
+            ),
+            ways_out(t, FindOrder()),
+        ),
     )
 
 
@@ -70,12 +111,3 @@ def _posting(t: Texts, posting: Posting) -> Text:
         case PostingKind.CAPTURE | PostingKind.COST | PostingKind.STRAY:
             # None of these touches a customer's account; drawn all the same, never hidden.
             return t("{amount}, {at}", amount=posting.change, at=at)
-
-
-def _turn(t: Texts, statement: Statement, before: int) -> tuple[Row, ...]:
-    row: Row = ()
-    if before:
-        row = (Button(t("⏮ Newest"), ShowBalance(before=0)),)
-    if statement.older is not None:
-        row = (*row, Button(t("Older ▶️"), ShowBalance(before=statement.older)))
-    return (row,) if row else ()

@@ -8,19 +8,39 @@ from typing import Any
 import structlog
 from sqlalchemy import Select, or_, select
 
-from bot.db.models import CustomerRow, DeliveryRow, LaneRow, OrderRow, SearchTermRow
+from bot.db.models import (
+    CustomerRow,
+    DeliveryRow,
+    LaneRow,
+    OrderRow,
+    PostingRow,
+    SearchTermRow,
+    UpstreamOrderRow,
+)
 from bot.db.session import Database
 from bot.db.vault import SealBroken, Vault
 from bot.domain.customers import Person
 from bot.domain.errors import BadAmount, NotFound
 from bot.domain.money import parse_amount
-from bot.domain.orders import CustomerId, OrderId
-from bot.domain.search import LONGEST, FoundPage, Kind, Looked, Way, sought, term
+from bot.domain.orders import CustomerId, LaneId, OrderId, UpstreamOrder
+from bot.domain.search import (
+    LONGEST,
+    FoundPage,
+    FoundStray,
+    Kind,
+    Looked,
+    MovedPage,
+    Way,
+    sought,
+    term,
+)
+from bot.domain.wallets import PostingKind
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
 from bot.services.orders import PAGE, Orders
 from bot.services.rows import ORDER, order_of
 from bot.services.terms import Terms
+from bot.services.wallets import customer_of, posting
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -55,7 +75,7 @@ class Search:
         self._is_caught_up = False
 
     async def look(self, words: str, mine: CustomerId | None) -> Looked:
-        """Everything that the words can mean and that leads to an order."""
+        """Everything that the words can mean and that leads on."""
         words = words.strip()
         if not 0 < len(words) <= LONGEST or not words.isprintable():
             return Looked("", ())
@@ -83,6 +103,58 @@ class Search:
             for row in rows[:PAGE]
         )
         return FoundPage(way, orders, rows[PAGE - 1].id if len(rows) > PAGE else None)
+
+    async def moved(self, way: Way, before: int) -> MovedPage:
+        """Top-ups and debits of one amount, older than `before` (0: the newest), newest first.
+
+        For owners alone. Raises `NotFound` for a way that no button of ours says.
+        """
+        query = self.movements(way)
+        if before:
+            query = query.where(PostingRow.id < before)
+        async with self._database.read() as reader:
+            rows = (await reader.execute(query.limit(PAGE + 1))).all()
+        moved = []
+        for row in rows[:PAGE]:
+            is_debit = row.kind == PostingKind.DEBIT
+            person = await self._customers.person(
+                customer_of(row.source if is_debit else row.destination)
+            )
+            moved.append((posting(row, -1 if is_debit else 1), person))
+        return MovedPage(way, tuple(moved), rows[PAGE - 1].id if len(rows) > PAGE else None)
+
+    async def stray(self, way: Way) -> FoundStray:
+        """The upstream's order that serves none of ours; for owners alone; else `NotFound`."""
+        if way.kind is not Kind.STRAY or not _VALUE.fullmatch(way.value):
+            raise NotFound
+        async with self._database.read() as reader:
+            row = (
+                await reader.execute(
+                    select(UpstreamOrderRow.__table__, LaneRow.upstream)
+                    .join(LaneRow, LaneRow.id == UpstreamOrderRow.lane_id)
+                    .where(
+                        UpstreamOrderRow.id == int(way.value),
+                        UpstreamOrderRow.order_id.is_(None),
+                    )
+                )
+            ).one_or_none()
+        if row is None:
+            raise NotFound
+        order = UpstreamOrder(row.id, row.reference, row.provider, row.plan, row.seen_at)
+        return FoundStray(row.upstream, LaneId(row.lane_id), order)
+
+    def movements(self, way: Way) -> Select[Any]:
+        """The top-ups and debits that one way leads to, newest first."""
+        if way.kind is not Kind.MOVED or not _VALUE.fullmatch(way.value):
+            raise NotFound
+        return (
+            select(PostingRow.__table__)
+            .where(
+                PostingRow.kind.in_((PostingKind.TOPUP, PostingKind.DEBIT)),
+                PostingRow.micros == int(way.value),
+            )
+            .order_by(PostingRow.id.desc())
+        )
 
     def query(self, way: Way, mine: CustomerId | None) -> tuple[Select[Any], Any]:
         """The orders that one way leads to, and the column that pages go by."""
@@ -179,12 +251,21 @@ class Search:
                 )
             )
             ways += [Way(Kind.ORDER, str(order), str(order)) for order in bound.all()]
+            strays = await reader.scalars(
+                select(UpstreamOrderRow.id).where(
+                    UpstreamOrderRow.lane_id.in_(select(LaneRow.id)),
+                    UpstreamOrderRow.reference == words,
+                    UpstreamOrderRow.order_id.is_(None),
+                )
+            )
+            ways += [Way(Kind.STRAY, str(stray), words) for stray in strays.all()]
         try:
             price = parse_amount(_CURRENCY.sub("", words))
         except BadAmount:
             pass
         else:
             ways.append(Way(Kind.AMOUNT, str(price.micros), str(price)))
+            ways.append(Way(Kind.MOVED, str(price.micros), str(price)))
         try:
             person = await self._customers.find(words)
         except NotFound:
@@ -194,8 +275,9 @@ class Search:
         return ways
 
     async def _leads_on(self, way: Way, mine: CustomerId | None) -> bool:
-        if way.kind is Kind.ORDER:
+        # A person without orders still has a wallet.
+        if way.kind in {Kind.ORDER, Kind.STRAY, Kind.PERSON}:
             return True
-        query, _ = self.query(way, mine)
+        query = self.movements(way) if way.kind is Kind.MOVED else self.query(way, mine)[0]
         async with self._database.read() as reader:
             return (await reader.execute(query.limit(1))).first() is not None

@@ -35,6 +35,11 @@ def wallet_of(customer: CustomerId) -> str:
     return f"customer:{customer}"
 
 
+def customer_of(wallet: str) -> CustomerId:
+    """Whose available money the account holds."""
+    return CustomerId(int(wallet.removeprefix("customer:")))
+
+
 def held_for(order: OrderId) -> str:
     """The account of the money held for an order."""
     return f"held:{order}"
@@ -84,7 +89,7 @@ class Wallets:
                 left = await tx.scalar(
                     update(WalletRow)
                     .where(
-                        WalletRow.customer_id == int(account.removeprefix("customer:")),
+                        WalletRow.customer_id == customer_of(account),
                         WalletRow.balance >= -change,
                     )
                     .values(balance=WalletRow.balance + change)

@@ -13,7 +13,7 @@ from bot.domain.formats import FileKind, Format, Formatting
 from bot.domain.money import usd
 from bot.domain.orders import Credentials, Line, OrderId, OrderPage, OrderState
 from bot.domain.proofs import OrderProof, Outcome, Probed, Proof
-from bot.domain.search import FoundPage, Kind, Looked, Way
+from bot.domain.search import FoundPage, Kind, Looked, MovedPage, Way
 from bot.domain.tastes import GRAMMARS, Taste
 from bot.domain.usage import AlertChoice, AskBot, OrderUsage, Unknowable, Unreachable
 from bot.domain.wallets import PostingKind, Statement
@@ -208,6 +208,15 @@ def of_search(t: Texts) -> Iterator[Shown]:
     yield show("none", search.found, t, FoundPage(term, (), None), 0, is_owner=False)
     for case, looked in (("", Looked("anna__cr.us", ways[:1])), ("no words", Looked("", ()))):
         yield show(case, search.nothing, t, looked, is_owner=False)
+    nobody = FoundPage(Way(Kind.PERSON, str(ANN.id), str(ANN)), (), None)
+    yield show("a customer without orders", search.found, t, nobody, 0, is_owner=True)
+    amount = Way(Kind.MOVED, "10000000", "10.00 USD")
+    moved = (
+        (posting(PostingKind.TOPUP, "10", "by card"), ANN),
+        (posting(PostingKind.DEBIT, "-10", "paid twice"), ANN),
+        (posting(PostingKind.TOPUP, "10", "topup"), ANN),
+    )
+    yield show("", search.moved, t, MovedPage(amount, moved, older=9), 0)
 
 
 def of_usage(t: Texts) -> Iterator[Shown]:
@@ -257,6 +266,7 @@ def of_wallet(t: Texts) -> Iterator[Shown]:
     yield show("", wallet.balance, t, Statement(MONEY, moved, older=9), 0, SUPPORT)
     yield show("nothing moved yet", wallet.balance, t, Statement(MONEY, (), None), 0, None)
     yield show("nothing older", wallet.balance, t, Statement(MONEY, (), None), 3, None)
+    yield show("", wallet.of_customer, t, ANN, Statement(MONEY, moved, older=9), 0)
 
 
 def of_problems(t: Texts) -> Iterator[Shown]:

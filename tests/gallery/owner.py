@@ -48,6 +48,7 @@ from bot.domain.requests import (
     RefundPreview,
     TopUpPreview,
 )
+from bot.domain.search import FoundStray
 from bot.domain.subscriptions import Subscription, SubscriptionId
 from bot.i18n import Texts
 from bot.screens import (
@@ -182,6 +183,7 @@ def of_cases(t: Texts) -> Iterator[Shown]:
     yield show("", cases.no_order, t)
     yield show("", cases.strays, t, REVIEW, (STRAY,))
     yield show("none", cases.strays, t, REVIEW, ())
+    yield show("", cases.stray, t, FoundStray("gateproxy", LaneId(1), STRAY))
     yield show("", cases.hand_over, t, ORDER.id)
     yield show("after an exchange", cases.hand_over, t, ORDER.id, is_exchange=True)
     yield show("a bad line", cases.hand_over, t, ORDER.id, cases.bad_line(t, 3))

@@ -20,7 +20,7 @@ from bot.domain.formats import FileKind, Format, Formatting
 from bot.domain.money import usd
 from bot.domain.orders import Credentials, Line, OrderPage, OrderState, Proxy, RedeemCode
 from bot.domain.proofs import OrderProof, Outcome, Probed, Proof
-from bot.domain.search import FoundPage, Kind, Looked, Way
+from bot.domain.search import FoundPage, Kind, Looked, MovedPage, Way
 from bot.domain.tastes import ANY, GRAMMARS, MOST_MADE, Taste, grammar_of
 from bot.domain.usage import (
     AlertChoice,
@@ -137,6 +137,8 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
                 Statement(Balance(usd("1000000"), usd("1000000")), POSTINGS, 2**53),
             ):
                 yield wallet.balance, wallet.balance(t, statement, before, support)
+                person = Person(ANNA.id, HOSTILE * 40, "anna")
+                yield wallet.of_customer, wallet.of_customer(t, person, statement, before)
     yield shop.ask_owner, shop.ask_owner(t, 1000)
     yield shop.ask_owner, shop.ask_owner(t, 1000, is_refused=True)
     yield shop.asked, shop.asked(t)
@@ -249,6 +251,10 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
                 for way in (*ways, Way(Kind.TERM, "f" * 22)):
                     result = FoundPage(way, several, 2**53)
                     yield search.found, search.found(t, result, before, is_owner=is_owner)
+
+        amount = Way(Kind.MOVED, "9" * 15)
+        for moved in ((), tuple((one, person) for one in POSTINGS)):
+            yield search.moved, search.moved(t, MovedPage(amount, moved, 2**53), before)
 
     for error in EVERY:
         yield problems.problem, problems.problem(t, error)

@@ -11,8 +11,9 @@ from bot.domain.cases import Case
 from bot.domain.desk import Stop
 from bot.domain.markup import EVERYTHING, NamedChange, PriceLine, Rule, RulePage
 from bot.domain.money import usd
-from bot.domain.orders import OrderState, UpstreamOrder
+from bot.domain.orders import LaneId, OrderState, UpstreamOrder
 from bot.domain.requests import MarkupChange, MarkupPreview, PriceMove, RefundPreview
+from bot.domain.search import FoundStray
 from bot.i18n import LANGUAGES, Texts, texts
 from bot.screens import cases, customers, desk, markup, requests, topups
 from bot.screens.base import Screen
@@ -91,6 +92,7 @@ def every_screen(t: Texts, words: str) -> Iterator[Screen]:
     yield cases.no_order(t)
     yield cases.strays(t, order, (stray,) * 50)
     yield cases.strays(t, order, ())
+    yield cases.stray(t, FoundStray("gateproxy", LaneId(1), stray))
     yield cases.hand_over(t, order.id, cases.bad_line(t, 2))
     yield cases.hand_over(t, order.id, cases.delivered_before(t, order.id))
     yield cases.give_back(t, order.id)

@@ -7,9 +7,10 @@ from contextlib import closing
 
 import pytest
 
-from bot.callbacks import Found
+from bot.callbacks import Found, OwnerWallet
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor
+from tests.stories.test_owner_orders import buy_elsewhere
 from tests.telegram import Customer
 
 HOST = "gate.nodemaven.com"
@@ -83,6 +84,49 @@ async def test_owners_find_an_order_by_everything_that_is_known_of_it(
         assert "#2" not in owner.text, words
     await owner.tap("#1")
     assert "Order #1" in owner.text
+
+
+async def test_owners_find_people_and_their_money(
+    app: ShopFloor, customer: Customer, boris: Customer, owner: Customer
+) -> None:
+    await owner.send("/topup @boris 7.25 cash on the fair")
+    await owner.tap("Confirm")
+
+    await owner.send("/find @boris")
+    assert "No orders yet." in owner.text
+    await owner.tap("Balance")
+    assert "Борис" in owner.text
+    assert "cash on the fair" in owner.text
+    assert any("Top up" in label for label in owner.labels)
+
+    for words in ("7.25", "7,25 USD"):
+        await owner.send(f"/find {words}")
+        assert "Top-ups and debits of 7.25 USD" in owner.text, words
+        assert "+7.25 USD, cash on the fair" in owner.text
+    await owner.tap("Борис")
+    assert "cash on the fair" in owner.text
+
+    await customer.press(Found(by="m", value="7250000", before=0).pack())
+    assert "cash on the fair" not in customer.text
+    await customer.press(OwnerWallet(customer=boris.person.id, before=0).pack())
+    assert "cash on the fair" not in customer.text
+
+
+async def test_owners_find_an_upstream_order_that_is_none_of_ours(
+    app: ShopFloor, customer: Customer, owner: Customer
+) -> None:
+    stray = await buy_elsewhere(app.sandbox)
+    app.strays.add(stray)
+    await app.pass_time(700)
+
+    await owner.send(f"/find {stray}")
+
+    assert "no order of the shop is bound to it" in owner.text
+    assert stray in owner.text
+    await customer.send(f"/find {stray}")
+    assert "Nothing found" in customer.text
+    await customer.press(Found(by="u", value="1", before=0).pack())
+    assert stray not in customer.text
 
 
 async def test_words_that_can_mean_several_things_are_asked_about(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from bot.domain.notices import Trouble
 from bot.i18n import Texts, Value, paragraphs
 from bot.screens.base import Screen, short, to_shop
@@ -144,6 +146,8 @@ def _trouble(t: Texts, code: str, detail: str) -> Value:
             )
     if not detail:
         return said
+    if code == "restored":
+        return paragraphs(said, t("The backup was made: {at}", at=datetime.fromisoformat(detail)))
     of_account = code in {"no_answer", "lane_without_token"}
     return paragraphs(
         said,

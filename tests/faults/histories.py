@@ -31,6 +31,7 @@ from tests.conftest import IN_MEMORY
 from tests.faults.history import DEATHS, STOPS, History
 from tests.faults.history_oracle import judge
 from tests.faults.history_people import ACTS
+from tests.faults.history_stat import STAT_FAULTS
 from tests.faults.history_upstream import FAULTS
 from tests.faults.virtual import in_virtual_time
 
@@ -39,6 +40,7 @@ KEPT_SEEDS: Final[tuple[int, ...]] = ()
 EXPECTED: Final = frozenset(
     [
         *FAULTS,
+        *STAT_FAULTS,
         *ACTS,
         *(f"death: {point}" for point in DEATHS),
         *(f"stop: {point}" for point in STOPS),

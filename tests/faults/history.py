@@ -22,9 +22,11 @@ from bot.every import every
 from bot.services.fulfilment import LOOK
 from bot.services.lanes import Account, Lane, fingerprint
 from bot.services.leases import RENEW, LeaseLost
+from bot.upstreams.sandbox_stat import STAT_KEY
 from tests.bench import settings_for
 from tests.faults.history_people import Crowd
-from tests.faults.history_upstream import Upstream, Watched, moods
+from tests.faults.history_stat import StatUpstream, WatchedStat, stat_moods
+from tests.faults.history_upstream import Good, Moody, Upstream, Watched, moods
 from tests.faults.virtual import Died, Fate, Life, LoopClock
 
 T = TypeVar("T")
@@ -67,12 +69,32 @@ class History:
             note=self.note,
         )
         self.upstream.sandbox.list_has_plan = self.chance.random() < 0.8
+        self.stat = self._stat_upstream() if self.chance.random() < 0.6 else None
         self.crowd = Crowd(self, random.Random(self.chance.random()))
         self._working: list[tuple[Life, Shop]] = []
         self._came = asyncio.Event()
         self._fates = self.chance.choice([0, 1, 2, 3, 4])
         self._is_double = self.chance.random() < 0.3
         """Two processes run on the database."""
+
+    def _stat_upstream(self) -> StatUpstream:
+        return StatUpstream(
+            random.Random(self.chance.random()),
+            self.clock,
+            harshness=self.upstream.harshness,
+            seen=self.seen,
+            note=self.note,
+        )
+
+    @property
+    def upstreams(self) -> list[Moody]:
+        """Everybody whom the shop buys from."""
+        return [self.upstream, *([self.stat] if self.stat is not None else [])]
+
+    @property
+    def made(self) -> dict[str, Good]:
+        """Everything that was made and is paid, by the upstreams' own records."""
+        return self.upstream.made | ({} if self.stat is None else self.stat.made)
 
     def note(self, what: str) -> None:
         """Write down that something happened now."""
@@ -89,6 +111,8 @@ class History:
         if self.upstream.harshness:
             chance = random.Random(self.chance.random())
             lives.append(moods(self.upstream, chance, self.seen, lasts))
+            if self.stat is not None:
+                lives.append(stat_moods(self.stat, random.Random(self.chance.random()), lasts))
         people = [self._loop.create_task(one) for one in lives]
         watch = asyncio.gather(*people)
         all_of_them: set[asyncio.Future[Any]] = {watch, *processes}
@@ -99,7 +123,8 @@ class History:
                 process.result()
         await watch
         self.is_settling = True
-        self.upstream.calm()
+        for upstream in self.upstreams:
+            upstream.calm()
         await self._settle()
         self.over.set()
         await asyncio.gather(*processes)
@@ -144,6 +169,8 @@ class History:
             Account(Watched(token, self.upstream, life), fingerprint(token))
             for token in self.tokens
         ]
+        if self.stat is not None:
+            accounts.append(Account(WatchedStat(self.stat, life), fingerprint(STAT_KEY)))
         async with build(settings_for(url), clock=self.clock, upstream_accounts=accounts) as shop:
             while not self.over.is_set():
                 if self.is_settling and self._working:
@@ -305,21 +332,23 @@ class History:
         self.note("never quiet")
 
     def _is_quiet(self) -> bool:
-        if self.upstream.is_at_work:
+        if any(upstream.is_at_work for upstream in self.upstreams):
             return False
         rows = self.look(
             "SELECT count(*) FROM orders"
             " WHERE state IN ('reserved', 'placing', 'preparing', 'in_doubt') UNION ALL"
             " SELECT count(*) FROM orders WHERE state = 'review' UNION ALL"
-            " SELECT count(*) FROM stops"
+            " SELECT count(*) FROM stops UNION ALL"
+            " SELECT count(*) FROM exchanges WHERE ended_at IS NULL UNION ALL"
+            " SELECT count(*) FROM subscriptions WHERE cancelled_at IS NULL"
         )
         known = self.look(
             "SELECT reference, order_id IS NOT NULL OR is_flagged = 1 FROM upstream_orders"
         )
-        if rows is None or known is None or rows[0][0] or rows[2][0]:
+        if rows is None or known is None or any(row[0] for at, row in enumerate(rows) if at != 1):
             return False
         in_review = rows[1][0]
         if in_review and self.crowd.is_attended:
             return False
         explained = {reference for reference, is_done in known if is_done or in_review}
-        return explained >= {one.reference for one in self.upstream.orders}
+        return explained >= self.made.keys()

@@ -42,7 +42,20 @@ class Books:
             self.attempts = rows("attempts")
             self.stops = rows("stops")
             self.requests = rows("requests")
+            self.exchanges = rows("exchanges")
+            self.subscriptions = rows("subscriptions")
             self.notices = [(one["chat_id"], json.loads(one["notice"])) for one in rows("outbox")]
+
+    def is_early(self, reference: str) -> bool:
+        """Whether an upstream order was in the first listing of its lane that held any."""
+        rows = [one for one in self.upstream_orders if one["reference"] == reference]
+        return any(
+            row["seen_at"]
+            == min(
+                one["seen_at"] for one in self.upstream_orders if one["lane_id"] == row["lane_id"]
+            )
+            for row in rows
+        )
 
     def told(self, kind: str, order: int) -> list[int]:
         """Who was owed a notice of this kind about an order, once for each notice."""
@@ -61,6 +74,8 @@ async def judge(history: History) -> tuple[Books, list[str]]:
         *_money(history, books),
         *_sales(history, books),
         *_upstream(history, books),
+        *_periods(history, books),
+        *_exchanges(history, books),
         *_notices(books),
         *[one async for one in _inside(history, books)],
     ]
@@ -130,11 +145,10 @@ def _sales(history: History, books: Books) -> Iterator[str]:
 
 
 def _upstream(history: History, books: Books) -> Iterator[str]:
-    upstream = history.upstream
     by_tag = {order["tag"]: order for order in books.orders}
     calls: Counter[str] = Counter()
     made: dict[str, list[str]] = defaultdict(list)
-    for placement in upstream.placements:
+    for placement in (one for upstream in history.upstreams for one in upstream.placements):
         calls[placement.tag] += placement.requests
         made[placement.tag] += placement.made
         if placement.requests > 1:
@@ -151,7 +165,7 @@ def _upstream(history: History, books: Books) -> Iterator[str]:
         ]
         if requests > len(sent):
             yield f"order {order['id']}: {requests} requests in {len(sent)} attempts"
-    record = {one.reference: one for one in upstream.orders}
+    record = history.made
     told = {
         (chat, notice["reference"])
         for chat, notice in books.notices
@@ -169,11 +183,12 @@ def _upstream(history: History, books: Books) -> Iterator[str]:
         row = rows[0]
         if row["order_id"] is None and not row["is_flagged"] and not waits:
             yield f"upstream order {reference} is explained by nothing"
-        is_early = row["seen_at"] == min(one["seen_at"] for one in books.upstream_orders)
-        if row["is_flagged"] and row["order_id"] is None and not is_early:
+        if row["is_flagged"] and row["order_id"] is None and not books.is_early(reference):
             for owner in (OWNER, OTHER_OWNER):
                 if (owner, reference) not in told:
                     yield f"owner {owner} was not told of the stray {reference}"
+    # People may take one upstream order for another: then the order gets what they chose.
+    bound_by_hand = {one["order_id"] for one in books.moves if one["note"] == "bound"}
     bound = Counter(
         order["upstream_order_id"] for order in books.orders if order["upstream_order_id"]
     )
@@ -190,9 +205,70 @@ def _upstream(history: History, books: Books) -> Iterator[str]:
             order["provider"],
             order["plan"],
         ):
-            is_known = reference in upstream.foreign or not upstream.sandbox.list_has_plan
-            if not is_known and not order["by_hand"]:
+            is_foreign = any(reference in upstream.foreign for upstream in history.upstreams)
+            is_known = is_foreign or not history.upstream.sandbox.list_has_plan
+            if not is_known and not order["by_hand"] and order["id"] not in bound_by_hand:
                 yield f"order {order['id']} got something else: {reference}"
+
+
+def _periods(history: History, books: Books) -> Iterator[str]:
+    """What is a subscription is paid for one period alone."""
+    if history.stat is None:
+        return
+    running = {one["reference"]: one for one in books.subscriptions}
+    for made in history.stat.orders:
+        if made.reference in history.stat.foreign and books.is_early(made.reference):
+            continue  # It is somebody else's, from before the bot.
+        known = running.get(made.reference)
+        if made.cancelled_at is None:
+            yield f"{made.reference} is billed again and again"
+        elif known is None or known["cancelled_at"] is None:
+            yield f"{made.reference} is cancelled, and the shop does not know"
+        elif known["subscription"] != made.subscription:
+            yield f"{made.reference} is known as {known['subscription']}"
+
+
+def _exchanges(history: History, books: Books) -> Iterator[str]:
+    """Each wish was carried out once at most, and its end told as it was."""
+    if history.stat is None:
+        return
+    made = {one.reference: one for one in history.stat.orders}
+    by_order: dict[int, Rows] = defaultdict(list)
+    for one in books.exchanges:
+        by_order[one["order_id"]].append(one)
+    for order in books.orders:
+        number, wishes = order["id"], by_order[order["id"]]
+        intents = {one["intent"] for one in wishes}
+        if len(intents) != len(wishes) or not intents <= history.crowd.wishes[number]:
+            yield f"order {number} has exchanges that nobody asked for"
+        yield from (
+            f"an exchange of order {number} rests: {one['state']}"
+            for one in wishes
+            if one["ended_at"] is None
+        )
+        upstream = made.get(order["upstream_order_id"])
+        if upstream is None:
+            continue
+        sent = [one for one in wishes if one["tries"]]
+        done = sum(one["state"] == "done" for one in wishes)
+        requests = history.stat.sandbox.count("POST", f"*/exchange/{upstream.reference}")
+        if requests > sum(one["tries"] for one in sent):
+            yield f"order {number}: {requests} requests for {len(sent)} exchanges"
+        if upstream.exchanges > len(sent):
+            yield f"order {number} was exchanged {upstream.exchanges} times for {len(sent)} wishes"
+        if done > upstream.exchanges:
+            yield f"order {number} was exchanged {done} times, and {upstream.exchanges} there"
+        if books.told("order_exchanged", number) != [order["customer_id"]] * done:
+            yield f"order {number}: new proxies are owed otherwise than {done} times"
+        told = Counter(
+            notice["state"]
+            for _, notice in books.notices
+            if notice["kind"] == "exchange_told" and notice["order"] == number
+        )
+        for state in ("refused", "lacking", "unchanged"):
+            ended = sum(one["state"] == state for one in wishes)
+            if told[state] != ended:
+                yield f"order {number}: {ended} exchanges are {state}, told {told[state]} times"
 
 
 def _notices(books: Books) -> Iterator[str]:
@@ -221,7 +297,7 @@ async def _inside(history: History, books: Books) -> Any:
 
     async def read() -> list[str]:
         found = []
-        record = {one.reference: one for one in history.upstream.orders}
+        record = history.made
         async with build(settings_for(url), clock=history.clock) as shop:
             report = await shop.audit.run()
             found += [f"the books: {one}" for one in report.differences]
@@ -231,10 +307,14 @@ async def _inside(history: History, books: Books) -> Any:
                 _, delivery = await shop.orders.delivered(OrderId(order["id"]))
                 held = json.dumps(_plain(delivery))
                 reference = order["upstream_order_id"]
-                if order["by_hand"]:
+                is_exchanged = any(
+                    one["order_id"] == order["id"] and one["state"] == "done"
+                    for one in books.exchanges
+                )
+                if order["by_hand"] and not is_exchanged:
                     secret = history.crowd.handed_over.get(order["id"], "?").rpartition(":")[2]
                 else:
-                    secret = history.upstream.goods_of(record[reference])
+                    secret = record[reference].secret
                 if secret not in held:
                     found.append(f"order {order['id']} got credentials of another order")
         return found

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.app import Shop
 from bot.domain.customers import Customer, Visitor
 from bot.domain.errors import CustomerError
+from bot.domain.exchanges import Exchanged
 from bot.domain.money import Money
 from bot.domain.orders import Claim, CustomerId, Line, Order, OrderId
 from bot.domain.requests import Request, TopUp
@@ -25,7 +27,8 @@ ACTS: Final = (
     "tap", "double tap", "late tap", "tap by two", "forged price", "forged intent", "old price",
     "cancel", "top-up", "top-up confirmed twice", "debit", "debit of too much", "refund",
     "refund tapped twice", "markup", "given back", "handed over", "bound", "kept waiting",
-    "decided by two", "complaint",
+    "decided by two", "complaint", "pieces", "exchange", "exchange tapped twice",
+    "exchange from two screens",
 )  # fmt: skip
 """What people do."""
 _TAPS, _TAP_WEIGHTS = zip(
@@ -57,6 +60,8 @@ class Crowd:
         self.intents: dict[tuple[int, str], Intent] = {}
         self.topped_up: Counter[int] = Counter()
         """Micros that confirmed top-ups, less debits, put into each wallet."""
+        self.wishes: defaultdict[int, set[str]] = defaultdict(set)
+        """The intents of every exchange that was tapped for, by order."""
         self.handed_over: dict[int, str] = {}
         self.is_attended = chance.random() < 0.85
         """Owners decide about what needs a person."""
@@ -69,6 +74,7 @@ class Crowd:
         """What everybody does for about so many seconds."""
         return [
             *(self._customer(one, lasts, self._own()) for one in range(1, CUSTOMERS + 1)),
+            *([] if self._history.stat is None else [self._exchanges(lasts, self._own())]),
             self._owner(lasts, self._own()),
             self._attend(lasts),
         ]
@@ -99,20 +105,20 @@ class Crowd:
             case "late tap":
                 await self._tap(customer, claim)
                 await asyncio.sleep(chance.uniform(1, 200))
-                forged = Claim(claim.plan, Money(claim.price.micros // 3 + 1), claim.intent)
+                forged = replace(claim, price=Money(claim.price.micros // 3 + 1), again=False)
                 await self._tap(customer, chance.choice([claim, forged]))
             case "tap by two":
                 other = self._customers[chance.choice(sorted(self._customers))]
                 await asyncio.gather(self._tap(customer, claim), self._tap(other, claim))
             case "forged price":
                 micros = chance.choice([1, claim.price.micros // 2 + 1, claim.price.micros - 1])
-                forged = Claim(claim.plan, Money(micros), claim.intent, claim.again)
+                forged = replace(claim, price=Money(micros))
                 answer = await self._tap(customer, forged)
                 if isinstance(answer, Line):
                     self._history.problems.append(f"bought for a price that nobody set: {micros}")
             case "forged intent":
                 intent = chance.choice(["", "x" * 16, claim.intent.upper() + "Z", "0" * 17])
-                answer = await self._tap(customer, Claim(claim.plan, claim.price, intent))
+                answer = await self._tap(customer, replace(claim, intent=intent, again=False))
                 if isinstance(answer, Line):
                     self._history.problems.append(f"bought with an intent like {intent!r}")
             case "old price":
@@ -144,14 +150,21 @@ class Crowd:
             plans = shop.catalog.plans
             if not plans:
                 return None
+            by_the_piece = tuple(plan for plan in plans if plan.most > 1)
+            if by_the_piece and chance.random() < 0.4:
+                plans = by_the_piece
             offer = shop.catalog.offer(chance.choice(plans[:2] if self._is_popular else plans).id)
-            return Claim(offer.plan.id, offer.price, "", again=chance.random() < 0.8)
+            pieces = chance.randrange(1, min(offer.plan.most, 3) + 1)
+            again = chance.random() < 0.8
+            return Claim(offer.plan.id, offer.price * pieces, "", again, pieces)
 
         drawn = await self._history.try_to("screen", draw)
         if not isinstance(drawn, Claim):
             await asyncio.sleep(5)
             return None
-        return Claim(drawn.plan, drawn.price, f"{chance.getrandbits(64):016x}", drawn.again)
+        if drawn.quantity > 1:
+            self._history.seen["pieces"] += 1
+        return replace(drawn, intent=f"{chance.getrandbits(64):016x}")
 
     async def _tap(self, customer: Customer, claim: Claim) -> Line | CustomerError:
         intent = self.intents.setdefault((customer.id, claim.intent), Intent(customer.id))
@@ -163,6 +176,44 @@ class Crowd:
         if isinstance(answer, Line):
             intent.orders.add(answer.order.id)
         return answer
+
+    async def _exchanges(self, lasts: float, chance: random.Random) -> None:
+        """Customers want other proxies in the place of what they have, and tap too often."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + lasts
+        while loop.time() < end:
+            await asyncio.sleep(chance.uniform(1, 12))
+            rows = self._history.look(
+                "SELECT id, customer_id FROM orders WHERE provider = 'statproxies'"
+                " AND state = 'delivered' ORDER BY id"
+            )
+            if rows:
+                order, customer = chance.choice(rows)
+                await self._exchange(OrderId(order), CustomerId(customer), chance)
+
+    async def _exchange(self, order: OrderId, customer: CustomerId, chance: random.Random) -> None:
+        act = chance.choice(["exchange", "exchange tapped twice", "exchange from two screens"])
+        self._history.seen[act] += 1
+        intents = [f"{chance.getrandbits(64):016x}" for _ in range(2)]
+        taps = {
+            "exchange": intents[:1],
+            "exchange tapped twice": intents[:1] * chance.randrange(2, 5),
+            "exchange from two screens": intents,
+        }
+        await asyncio.gather(
+            *(
+                self._history.try_to(
+                    f"{act} {order}", partial(self._wish, customer, order, intent)
+                )
+                for intent in taps[act]
+            )
+        )
+        self.wishes[order] |= set(taps[act])
+
+    async def _wish(
+        self, customer: CustomerId, order: OrderId, intent: str, shop: Shop
+    ) -> Exchanged | None:
+        return await shop.exchanges.ask(customer, order, intent)
 
     # Owners
 
@@ -263,13 +314,20 @@ class Crowd:
 
     async def decide(self) -> None:
         """Owners decide about every order that needs a person; what nobody does twice is tried."""
-        rows = self._history.look(
-            "SELECT id, is_code FROM orders WHERE state = 'review' ORDER BY id"
-        )
-        for number, is_code in rows or ():
-            await self._decide_about(OrderId(number), is_code=bool(is_code))
+        rows = self._history.look("SELECT id FROM orders WHERE state = 'review' ORDER BY id")
+        for (number,) in rows or ():
+            await self._decide_about(OrderId(number))
 
-    async def _decide_about(self, order: OrderId, *, is_code: bool) -> None:
+    def _pasted(self, order: Order) -> str:
+        """What an owner delivers by hand: as the provider's site shows it, where it does."""
+        stat, reference = self._history.stat, order.upstream_order_id
+        if stat is not None and reference in stat.made:
+            return stat.lines_of(reference)
+        if order.is_code:
+            return f"code-{order.id}"
+        return "\n".join(f"a{at}.example:1:hand:secret-{order.id}" for at in range(order.quantity))
+
+    async def _decide_about(self, order: OrderId) -> None:
         chance = self._chance
         found = await self._history.try_to("strays", lambda shop: shop.cases.strays(order))
         if isinstance(found, CustomerError):
@@ -285,7 +343,7 @@ class Crowd:
             if self._patience[order] > 2:
                 act = "given back"
         self._history.seen[act] += 1
-        pasted = f"code-{order}" if is_code else f"a.example:1:hand:secret-{order}"
+        pasted = self._pasted(found[0])
         decisions: dict[str, Callable[[Shop], Coroutine[Any, Any, Order]]] = {
             "given back": lambda shop: shop.cases.give_back(order, OWNER),
             "handed over": lambda shop: shop.cases.hand_over(order, pasted, OTHER_OWNER),

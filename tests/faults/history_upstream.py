@@ -6,7 +6,8 @@ import asyncio
 import contextvars
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -19,6 +20,7 @@ from bot.upstreams.gateproxy import GateProxy
 from bot.upstreams.sandbox import (
     Fault,
     GateProxySandbox,
+    Pretence,
     SandboxAccount,
     SandboxOrder,
     SandboxPlan,
@@ -85,10 +87,33 @@ class Placement:
     made: list[str] = field(default_factory=list)
     """References of what it made, known to the upstream alone."""
 
+    @classmethod
+    @contextmanager
+    def begun(cls, tag: str, placements: list[Placement]) -> Iterator[None]:
+        """Requests that leave meanwhile belong to this call."""
+        placement = cls(tag)
+        placements.append(placement)
+        before = PLACEMENT.set(placement)
+        try:
+            yield
+        finally:
+            PLACEMENT.reset(before)
 
-_PLACEMENT: Final[contextvars.ContextVar[Placement | None]] = contextvars.ContextVar(
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """What an upstream made, by its own record."""
+
+    provider: str
+    plan: str
+    secret: str
+    """Words in its delivery that no other order's delivery has."""
+
+
+PLACEMENT: Final[contextvars.ContextVar[Placement | None]] = contextvars.ContextVar(
     "placement", default=None
 )
+"""The call of `place` that a request belongs to."""
 
 
 class _Recorded(GateProxySandbox):
@@ -99,14 +124,79 @@ class _Recorded(GateProxySandbox):
     ) -> httpx.Response:
         before = len(self.orders)
         answer = super()._make(account, token, provider, plan, fault)
-        placement = _PLACEMENT.get()
+        placement = PLACEMENT.get()
         if placement is not None:
             placement.made += [one.reference for one in self.orders[before:]]
         return answer
 
 
-class Upstream:
-    """A GateProxy with moods. Its work goes on when whoever asked is gone."""
+class Moody:
+    """An upstream with moods. Its work goes on when whoever asked is gone."""
+
+    sandbox: Pretence
+
+    def __init__(
+        self,
+        chance: random.Random,
+        *,
+        harshness: float,
+        seen: Counter[str],
+        note: Callable[[str], None],
+    ) -> None:
+        self._chance = chance
+        self.seen = seen
+        self._note = note
+        self.harshness = harshness
+        self.placements: list[Placement] = []
+        self.foreign: set[str] = set()
+        self._at_work: set[asyncio.Task[httpx.Response]] = set()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a request is still being worked on."""
+        return bool(self._at_work)
+
+    def calm(self) -> None:
+        """From now on everything goes well; what was lost stays lost."""
+        self.harshness = 0.0
+
+    def ask(self, request: httpx.Request) -> asyncio.Task[httpx.Response]:
+        """A request that has left: it is served, whoever waits for the answer."""
+        task = asyncio.get_running_loop().create_task(self._serve(request))
+        self._at_work.add(task)
+        task.add_done_callback(self._served)
+        return task
+
+    async def _serve(self, request: httpx.Request) -> httpx.Response:
+        placement = PLACEMENT.get() if request.method == "POST" else None
+        name, fault = self._pick(request)
+        if name is not None:
+            self.seen[name] += 1
+        await asyncio.sleep(self._chance.uniform(0.02, 0.4))
+        self.sandbox.faults[:] = [] if fault is None else [fault]
+        status = "lost"
+        try:
+            answer = await self.sandbox.handle(request)
+            status = str(answer.status_code)
+            return answer
+        finally:
+            made = "" if placement is None else " ".join(placement.made)
+            self._note(f"{request.method} {request.url.path} {name or 'well'} {status} {made}")
+
+    def _served(self, task: asyncio.Task[httpx.Response]) -> None:
+        self._at_work.discard(task)
+        if not task.cancelled():
+            # Nobody may be waiting for it any more.
+            task.exception()
+
+    def _pick(self, request: httpx.Request) -> tuple[str | None, Fault | None]:
+        raise NotImplementedError
+
+
+class Upstream(Moody):
+    """A GateProxy with moods."""
+
+    sandbox: _Recorded
 
     def __init__(
         self,
@@ -118,14 +208,8 @@ class Upstream:
         seen: Counter[str],
         note: Callable[[str], None],
     ) -> None:
-        self._chance = chance
-        self._seen = seen
-        self._note = note
-        self.harshness = harshness
-        self.placements: list[Placement] = []
-        self.foreign: set[str] = set()
+        super().__init__(chance, harshness=harshness, seen=seen, note=note)
         self.is_listing_down = False
-        self._at_work: set[asyncio.Task[httpx.Response]] = set()
         self.sandbox = _Recorded(
             tokens=dict(tokens),
             clock=lambda: clock.now().timestamp(),
@@ -145,23 +229,10 @@ class Upstream:
         """What was made and paid."""
         return self.sandbox.orders
 
-    @property
-    def is_at_work(self) -> bool:
-        """Whether a request is still being worked on."""
-        return bool(self._at_work)
-
     def calm(self) -> None:
-        """From now on everything goes well; what was lost stays lost."""
-        self.harshness = 0.0
+        super().calm()
         self.is_listing_down = False
         self.sandbox.list_lag = 0.0
-
-    def ask(self, request: httpx.Request) -> asyncio.Task[httpx.Response]:
-        """A request that has left: it is served, whoever waits for the answer."""
-        task = asyncio.get_running_loop().create_task(self._serve(request))
-        self._at_work.add(task)
-        task.add_done_callback(self._served)
-        return task
 
     def buy_elsewhere(self, token: str, provider: str, plan: str) -> None:
         """Somebody who is not the bot orders on the bot's account."""
@@ -174,36 +245,21 @@ class Upstream:
         """Everything that is for sale."""
         return [(one, plan) for one in self.sandbox.providers.values() for plan in one.plans]
 
-    def goods_of(self, order: SandboxOrder) -> str:
-        """The words in the delivery of an order that no other order's delivery has."""
-        number = self.orders.index(order)
+    @property
+    def made(self) -> dict[str, Good]:
+        """The same, as any upstream tells it."""
+        return {
+            one.reference: Good(one.provider, one.plan, self._secret(number, one))
+            for number, one in enumerate(self.orders)
+        }
+
+    def _secret(self, number: int, order: SandboxOrder) -> str:
         if order.provider == "9proxy_cd_key":
             return self.sandbox._letters(number, "key", 16).upper()[:4]
         return self.sandbox._letters(number, "password", 12)
 
-    async def _serve(self, request: httpx.Request) -> httpx.Response:
-        placement = _PLACEMENT.get() if request.method == "POST" else None
-        name, fault = self._pick(request)
-        if name is not None:
-            self._seen[name] += 1
-        await asyncio.sleep(self._chance.uniform(0.02, 0.4))
-        self.sandbox.faults[:] = [] if fault is None else [fault]
-        status = "lost"
-        try:
-            answer = await self.sandbox.handle(request)
-            status = str(answer.status_code)
-            return answer
-        finally:
-            made = "" if placement is None else " ".join(placement.made)
-            self._note(f"{request.method} {request.url.path} {name or 'well'} {status} {made}")
-
-    def _served(self, task: asyncio.Task[httpx.Response]) -> None:
-        self._at_work.discard(task)
-        if not task.cancelled():
-            # Nobody may be waiting for it any more.
-            task.exception()
-
     def _pick(self, request: httpx.Request) -> tuple[str | None, Fault | None]:
+        """What goes wrong with a request, and its name."""
         chance, path = self._chance, request.url.path
         is_listing = request.method == "GET" and path.endswith("/orders")
         if is_listing and self.is_listing_down:
@@ -225,7 +281,7 @@ class Upstream:
 class Wire(httpx.AsyncBaseTransport):
     """A process's line to the upstream, with a point before a request leaves and after it."""
 
-    def __init__(self, upstream: Upstream, life: Life) -> None:
+    def __init__(self, upstream: Moody, life: Life) -> None:
         self._upstream = upstream
         self._life = life
 
@@ -234,7 +290,7 @@ class Wire(httpx.AsyncBaseTransport):
         self._life.reach(f"{request.method} before")
         await self._life.awake()
         await request.aread()
-        placement = _PLACEMENT.get()
+        placement = PLACEMENT.get()
         if request.method == "POST" and placement is not None:
             placement.requests += 1
         answer = self._upstream.ask(request)
@@ -253,13 +309,8 @@ class Watched(GateProxy):
         self._placements = upstream.placements
 
     async def place(self, provider: str, plan: str, quantity: int, tag: str) -> Made:
-        placement = Placement(tag)
-        self._placements.append(placement)
-        before = _PLACEMENT.set(placement)
-        try:
+        with Placement.begun(tag, self._placements):
             return await super().place(provider, plan, quantity, tag)
-        finally:
-            _PLACEMENT.reset(before)
 
 
 async def moods(

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from bot.domain.errors import Unclear
+from bot.services.cancellations import Cancellations
 from bot.services.fulfilment import LaneWorker
 from bot.upstreams.base import Made
 from bot.upstreams.gateproxy import GateProxy
+from bot.upstreams.statproxies import StatProxiesExchange
 from tests.faults.histories import EXPECTED, KEPT_SEEDS, Played, Told, play, tell
 
 ROOT = Path(__file__).parents[2]
@@ -96,3 +98,26 @@ def test_the_oracle_notices_that_nobody_watches(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(LaneWorker, "_watch", not_now)
 
     assert broken(range(12), "upstream order")
+
+
+def test_the_oracle_notices_an_exchange_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    really = StatProxiesExchange.exchange
+
+    async def twice(self: StatProxiesExchange, reference: str) -> None:
+        try:
+            await really(self, reference)
+        except Unclear:
+            await really(self, reference)
+
+    monkeypatch.setattr(StatProxiesExchange, "exchange", twice)
+
+    assert broken(range(12), "requests for")
+
+
+def test_the_oracle_notices_a_subscription_that_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def not_now(self: Cancellations) -> None:
+        pass
+
+    monkeypatch.setattr(Cancellations, "step", not_now)
+
+    assert broken(range(6), "billed again")

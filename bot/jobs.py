@@ -111,6 +111,7 @@ class Jobs:
             Job("search terms", 5, self._search.catch_up),
             Job("cancellations", 5, self._cancellations.step),
             Job("exchanges", 1, self._exchanges.step),
+            Job("exchanges given up", 60, self._exchanges.watch),
             Job("audit", AUDIT_SECONDS, self.audit),
             Job("backup", 600, self._backups.keep_up),
             Job("room on the disk", 60, self.look_at_disk),

@@ -474,8 +474,9 @@ MUTANTS: Final = (
     Mutant(
         "the old proxies taken for new ones",
         _EXCHANGES,
-        "            if not _same(before, delivery):\n                try:",
-        "            if True:\n                try:",
+        "            if not _same(before, delivery):\n"
+        "                try:\n                    await",
+        "            if True:\n                try:\n                    await",
         _EXCHANGE + "test_a_lost_request_that_did_nothing_is_told_so_in_the_end",
     ),
     Mutant(
@@ -488,13 +489,25 @@ MUTANTS: Final = (
     Mutant(
         "new proxies told in a transaction of their own",
         _EXCHANGES,
-        "                await self._outbox.owe("
-        "tx, CustomerId(row.customer_id), OrderExchanged(order))",
-        "        async with self._database.write() as tx:\n"
-        "            await self._outbox.owe("
-        "tx, CustomerId(row.customer_id), OrderExchanged(order))",
+        "await self._deliveries.replace(tx, order, delivery, raw)",
+        "await self._deliveries.replace(tx, order, delivery, raw)" + _AGAIN,
         _EXCHANGED
         + "test_new_proxies_that_nobody_would_be_told_of_do_not_replace_the_old_ones",
+    ),
+    Mutant(
+        "no look at an exchange that was given up",
+        _EXCHANGES,
+        "for row in await self._rows(given_up, AT_ONCE):",
+        "for row in ():",
+        _EXCHANGED
+        + "test_an_exchange_that_is_done_after_it_was_given_up_reaches_its_customer",
+    ),
+    Mutant(
+        "an old reading in the place of newer proxies",
+        _EXCHANGES,
+        "if await tx.scalar(select(moved)):",
+        "if False:",
+        _EXCHANGED + "test_an_old_reading_never_takes_the_place_of_newer_proxies",
     ),
     Mutant(
         "another customer's proxies by an exchange",

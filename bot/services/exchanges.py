@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, and_, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import ExchangeRow, LaneRow, OrderRow
@@ -35,11 +35,12 @@ from bot.domain.notices import (
 )
 from bot.domain.orders import Credentials, CustomerId, Delivery, LaneId, OrderId, OrderState
 from bot.services.delivery import Deliveries, proxies_in
-from bot.services.fulfilment import whole
+from bot.services.fulfilment import WATCH, WATCHED_FOR, whole
 from bot.services.lanes import Lane, Lanes
 from bot.services.orders import INTENT, Orders
 from bot.services.outbox import Outbox
 from bot.services.placing import SEND_WITHIN
+from bot.upstreams.base import Made
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -50,7 +51,7 @@ PAUSE = timedelta(seconds=10)
 READS = (2, 5, 10, 20, 40, 60)
 """Seconds between looks at an order whose new credentials are awaited; the last one repeats."""
 SURE = timedelta(minutes=15)
-"""An answer that was lost changes nothing any more after so long."""
+"""An answer that was lost most likely changes nothing any more after so long."""
 READ_FOR = timedelta(minutes=30)
 """With nothing new by then, the owners are told, and every hour from then on."""
 ASK_OWNERS = timedelta(minutes=5)
@@ -59,6 +60,7 @@ LACKING_FOR = timedelta(days=7)
 
 _S = ExchangeState
 _READABLE = (_S.READING, _S.UNCLEAR)
+_UNDER_WAY = ExchangeRow.ended_at.is_(None)
 _UNSENT = (_S.ASKED,)
 _ANSWERED = (_S.SENDING, _S.UNCLEAR)
 """Of a request that was answered: another process may have taken it for one that broke off."""
@@ -150,7 +152,7 @@ class Exchanges:
     async def step(self) -> None:
         """Send what was asked for, and read what may have changed. Never two steps at once."""
         due = or_(ExchangeRow.next_at <= self._clock.now(), ExchangeRow.state == _S.SENDING)
-        for row in await self._rows(due, AT_ONCE):
+        for row in await self._rows(and_(_UNDER_WAY, due), AT_ONCE):
             match _S(row.state):
                 case _S.ASKED:
                     await self._send(row)
@@ -159,6 +161,20 @@ class Exchanges:
                     await self._unclear(row, "interrupted")
                 case _:
                     await self._read(row)
+
+    async def watch(self) -> None:
+        """Look again at orders whose exchange was given up: it may have been done after all.
+
+        Their customers hold what works no more, and were told the contrary.
+        """
+        now = self._clock.now()
+        given_up = and_(
+            ExchangeRow.state == _S.UNCHANGED,
+            ExchangeRow.sent_at > now - WATCHED_FOR,
+            ExchangeRow.next_at <= now,
+        )
+        for row in await self._rows(given_up, AT_ONCE):
+            await self._look_late(row)
 
     async def _send(self, row: Row[Any]) -> None:
         lane, started, now = self._lane(row), self._clock.elapsed(), self._clock.now()
@@ -231,12 +247,7 @@ class Exchanges:
         if lane is not None and lane.is_by_hand:
             await self._ask_owners(row)
             return
-        made = None
-        if lane is not None:
-            try:
-                made = await lane.upstream.order(row.upstream_order_id, row.provider, row.plan)
-            except UpstreamError as error:
-                log.warning("exchanged order cannot be read", order=order, code=error.code)
+        made = await self._made(row)
         delivery = whole(made, row.quantity)
         if made is not None and isinstance(delivery, Credentials):
             _, before = await self._orders.delivered(order)
@@ -256,6 +267,49 @@ class Exchanges:
             pause = READS[min(row.checks, len(READS) - 1)]
             await self._look_again(row, timedelta(seconds=pause))
 
+    async def _made(self, row: Row[Any]) -> Made | None:
+        """What the provider says that the order holds now; None where it cannot be read."""
+        lane = self._lane(row)
+        if lane is None or lane.is_by_hand:
+            return None
+        try:
+            return await lane.upstream.order(row.upstream_order_id, row.provider, row.plan)
+        except UpstreamError as error:
+            log.warning("exchanged order cannot be read", order=row.order_id, code=error.code)
+            return None
+
+    async def _look_late(self, row: Row[Any]) -> None:
+        order, began_at = OrderId(row.order_id), self._clock.now()
+        made = await self._made(row)
+        delivery = whole(made, row.quantity)
+        if made is not None and isinstance(delivery, Credentials):
+            _, before = await self._orders.delivered(order)
+            if not _same(before, delivery):
+                try:
+                    if await self._replace_late(row, delivery, made.raw, began_at):
+                        return
+                except DeliveredBefore as known:
+                    log.warning("exchanged for another's", order=order, holder=known.order)
+        async with self._database.write() as tx:
+            await self._set(tx, row, (_S.UNCHANGED,), next_at=self._clock.now() + WATCH)
+
+    async def _replace_late(
+        self, row: Row[Any], delivery: Delivery, raw: str, read_at: datetime
+    ) -> bool:
+        """The same for what was given up, unless another exchange moved since the reading."""
+        async with self._database.write() as tx:
+            # The order is the lock: nobody asks for another exchange meanwhile.
+            await tx.execute(
+                select(OrderRow.id).where(OrderRow.id == row.order_id).with_for_update()
+            )
+            moved = exists().where(
+                ExchangeRow.order_id == row.order_id,
+                or_(ExchangeRow.ended_at.is_(None), ExchangeRow.ended_at >= read_at),
+            )
+            if await tx.scalar(select(moved)):
+                return False
+            return await self._give(tx, row, (_S.UNCHANGED,), delivery, raw)
+
     async def _ask_owners(self, row: Row[Any]) -> None:
         """Only they can say what the order holds: told at once, and every hour."""
         hours = (self._clock.now() - row.sent_at) // timedelta(hours=1)
@@ -272,11 +326,19 @@ class Exchanges:
 
     async def _replace(self, row: Row[Any], delivery: Delivery, raw: str) -> None:
         """The new credentials in the place of the old ones: sealed, found by, and owed at once."""
-        order, now = OrderId(row.order_id), self._clock.now()
         async with self._database.write() as tx:
-            if await self._set(tx, row, _READABLE, state=_S.DONE, ended_at=now):
-                await self._deliveries.replace(tx, order, delivery, raw)
-                await self._outbox.owe(tx, CustomerId(row.customer_id), OrderExchanged(order))
+            await self._give(tx, row, _READABLE, delivery, raw)
+
+    async def _give(
+        self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],
+        delivery: Delivery, raw: str,
+    ) -> bool:  # fmt: skip
+        order, now = OrderId(row.order_id), self._clock.now()
+        if not await self._set(tx, row, sources, state=_S.DONE, ended_at=now):
+            return False
+        await self._deliveries.replace(tx, order, delivery, raw)
+        await self._outbox.owe(tx, CustomerId(row.customer_id), OrderExchanged(order))
+        return True
 
     async def _move(self, row: Row[Any], state: ExchangeState, **values: Any) -> None:
         async with self._database.write() as tx:
@@ -314,11 +376,11 @@ class Exchanges:
         return self._lanes.get(LaneId(row.lane_id))
 
     async def _under_way(self, order: OrderId) -> Row[Any] | None:
-        rows = await self._rows(ExchangeRow.order_id == order, 1)
+        rows = await self._rows(and_(_UNDER_WAY, ExchangeRow.order_id == order), 1)
         return rows[0] if rows else None
 
     async def _rows(self, which: Any, most: int) -> Sequence[Row[Any]]:
-        """Exchanges that have not ended, with what their orders say."""
+        """Exchanges, those that wait longest first, with what their orders say."""
         query = (
             select(
                 ExchangeRow.__table__,
@@ -331,8 +393,8 @@ class Exchanges:
                 OrderRow.state.label("order_state"),
             )
             .join(OrderRow, OrderRow.id == ExchangeRow.order_id)
-            .where(ExchangeRow.ended_at.is_(None), which)
-            .order_by(ExchangeRow.id)
+            .where(which)
+            .order_by(ExchangeRow.next_at, ExchangeRow.id)
             .limit(most)
         )
         async with self._database.read() as reader:

@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 SETTLES_WITHIN: Final = 6 * 3600.0
 """Of virtual time, after which nothing may wait any more but for a person."""
+LOOKED_WITHIN: Final = 20 * 60.0
+"""After so long the shop has looked at what it had given up."""
 DEATHS: Final = (
     "commit before", "commit after", "statement before", "turn",
     "POST before", "POST after", "GET before", "GET after",
@@ -333,6 +335,8 @@ class History:
 
     def _is_quiet(self) -> bool:
         if any(upstream.is_at_work for upstream in self.upstreams):
+            return False
+        if self.stat is not None and self.stat.is_exchanged_since(LOOKED_WITHIN):
             return False
         rows = self.look(
             "SELECT count(*) FROM orders"

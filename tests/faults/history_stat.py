@@ -43,6 +43,7 @@ _FAULTS: Final[Mapping[str, Mapping[str, tuple[int, Callable[[random.Random], Fa
         "request lost": (4, lambda _: Fault(error=_LOST)),
         "answer lost": (4, lambda _: Fault(error=_LOST, is_done=True)),
         "answer slow": (4, lambda c: Fault(delay=c.uniform(60, 400))),
+        "done after all hope": (4, lambda c: Fault(delay=c.uniform(16 * 60, 42 * 60))),
         "refused": (3, lambda _: Fault(status=404, code="not_found_error")),
         "429": (3, lambda _: Fault(status=429, code="too_many")),
         "not let": (2, lambda _: Fault(status=403, code="insufficient_permissions")),
@@ -122,6 +123,10 @@ class StatUpstream(Moody):
         super().calm()
         self.sandbox.list_lag = 0.0
         self.sandbox.keys.add(STAT_KEY)
+
+    def is_exchanged_since(self, seconds: float) -> bool:
+        """Whether anything was exchanged within so many seconds."""
+        return self.sandbox._clock() - self.sandbox.exchanged_at < seconds
 
     def lines_of(self, reference: str) -> str:
         """What an owner reads at the provider's site, and pastes."""

@@ -217,7 +217,7 @@ async def exchanges_at_once(url: str, seed: int) -> None:
             await first.balance(customer)
             == before + (await first.shop.orders.find(orders[0])).price
         )
-        assert await _told(first, orders[1], "customer_complains") == 2
+        assert await told(first, orders[1], "customer_complains") == 2
 
 
 async def pasted_at_once(url: str, seed: int) -> None:
@@ -254,7 +254,7 @@ async def pasted_at_once(url: str, seed: int) -> None:
         _, held = await first.shop.orders.delivered(order)
         assert isinstance(held, Credentials)
         assert next(proxy.line for proxy in held.proxies) in pasted
-        assert await _told(first, order, "order_exchanged") == 1
+        assert await told(first, order, "order_exchanged") == 1
 
 
 async def delivered_piece(bench: Bench, customer: Customer) -> OrderId:
@@ -282,7 +282,7 @@ async def exchanged_as_told(bench: Bench) -> None:
         _, held = await bench.shop.orders.delivered(OrderId(number))
         assert isinstance(held, Credentials)
         assert {proxy.password for proxy in held.proxies} == {stat._password(made)}
-        assert await _told(bench, OrderId(number), "order_exchanged") == done
+        assert await told(bench, OrderId(number), "order_exchanged") == done
         vault = bench.shop.audit._vault
         async with bench.shop.database.read() as reader:
             marks = await reader.scalars(
@@ -291,7 +291,7 @@ async def exchanged_as_told(bench: Bench) -> None:
             assert set(marks) == {vault.fingerprints(trait)[0] for trait in traits(held)}
 
 
-async def _told(bench: Bench, order: OrderId, kind: str) -> int:
+async def told(bench: Bench, order: OrderId, kind: str) -> int:
     """How many notices of this kind are owed about an order."""
     query = select(func.count()).where(
         OutboxRow.order_id == order, OutboxRow.notice.contains(f'"{kind}"')

@@ -13,24 +13,25 @@ from bot.db.models import ExchangeRow
 from bot.domain.errors import DeliveredBefore
 from bot.domain.exchanges import ExchangeState
 from bot.domain.orders import CustomerId, OrderId, parse_proxies
-from bot.upstreams.sandbox import GateProxySandbox
+from bot.upstreams.sandbox import Fault, GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import OWNER, Bench, HandClock, opened
-from tests.faults.races import EXCHANGE, delivered_piece, exchanged_as_told
+from tests.faults.races import EXCHANGE, LOST, delivered_piece, exchanged_as_told, told
 from tests.services.test_guards import Broken, breaking
 
 _S = ExchangeState
 
 
 class Meddled(StatProxiesSandbox):
-    """Something else happens while the answer to the first exchange is on its way."""
+    """Something else happens once while an answer is on its way: of an exchange, or a reading."""
 
     meanwhile: Callable[[], Awaitable[object]] | None = None
+    meddles_with = "/exchange/"
 
     async def handle(self, request: httpx.Request) -> httpx.Response:
         answer = await super().handle(request)
         meanwhile = self.meanwhile
-        if meanwhile is not None and "/exchange/" in request.url.path:
+        if meanwhile is not None and self.meddles_with in request.url.path:
             self.meanwhile = None
             await meanwhile()
         return answer
@@ -178,3 +179,45 @@ async def test_nobody_gets_by_an_exchange_what_another_customer_has(
         _, held = await bench.shop.orders.delivered(orders[0])
         assert held == parse_proxies("a.example:1:u:p")
         assert await bench.shop.exchanges.waits_for_owner(orders[0])
+
+
+async def test_an_exchange_that_is_done_after_it_was_given_up_reaches_its_customer(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        [order] = await wished(bench, 1)
+        stat.faults.append(Fault(path=EXCHANGE, error=LOST))
+        await settle(bench)
+        assert await states(bench) == [_S.UNCHANGED]
+
+        # What was asked for an hour ago is done now.
+        clock.turn(3600)
+        stat.orders[0].exchanges += 1
+        for _ in range(2):
+            clock.turn(301)
+            await bench.shop.exchanges.watch()
+
+        assert await states(bench) == [_S.DONE]
+        assert await told(bench, order, "order_exchanged") == 1
+        await exchanged_as_told(bench)
+
+
+async def test_an_old_reading_never_takes_the_place_of_newer_proxies(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        [order] = await wished(bench, 1)
+        stat.faults.append(Fault(path=EXCHANGE, error=LOST))
+        await settle(bench)
+        clock.turn(301)
+
+        async def exchanged_anew() -> None:
+            await bench.shop.exchanges.ask(CustomerId(1), order, "b" * 16)
+            await settle(bench)
+
+        stat.meanwhile = exchanged_anew
+        stat.meddles_with = "/fetch/"
+        await bench.shop.exchanges.watch()
+
+        assert await states(bench) == [_S.UNCHANGED, _S.DONE]
+        await exchanged_as_told(bench)

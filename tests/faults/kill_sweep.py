@@ -90,7 +90,7 @@ OWNERS: Final = (OLGA, OTTO)
 RECOVERS_WITHIN: Final = 60.0
 """Seconds from a start until nothing waits any more that needs neither time nor a person."""
 SETTLES_WITHIN: Final = 20 * 60.0
-RUN_SECONDS: Final = 60
+RUN_SECONDS: Final = 300
 STAGE_SECONDS: Final = 3600
 
 _SERVED: Final = {"in_doubt", "preparing", "review", "delivered", "released", "refunded"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -143,7 +144,7 @@ def test_a_command_in_a_text_is_sent_when_it_is_pressed(stage: Stage, alice: Pho
 
     alice.last.get_by_role("button", name="/help").click()
 
-    alice.sees("/help")
+    expect(alice.last).to_have_class(re.compile("own"))
     assert stage.core.messages(ALICE.id)[-1].text == "/help"
 
 

@@ -149,6 +149,7 @@ LAWS["0009"] = f"""
     {LAWS["0008"]}
     ix_postings_moved
 """
+LAWS["0010"] = LAWS["0009"]
 GUARDED = {"0001": "postings", "0008": "plan_changes"}
 """The migrations that make triggers, and the table of each."""
 

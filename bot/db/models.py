@@ -607,6 +607,8 @@ class ExchangeRow(Base):
     checks: Mapped[int] = mapped_column(server_default="0")
     """How often the order was read since."""
     ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str | None]
+    """The owner who said what it brought; None where the bot found out."""
 
 
 class OutboxRow(Base):

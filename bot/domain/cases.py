@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.customers import Person
+from bot.domain.exchanges import READABLE, Wish
 from bot.domain.orders import Attempt, LaneId, Move, Order
 from bot.domain.wallets import Posting
 
@@ -32,12 +33,22 @@ class OrderFile:
     attempts: tuple[Attempt, ...]
     postings: tuple[Posting, ...]
     notices: tuple[Sent, ...]
+    exchanges: tuple[Wish, ...] = ()
+
+    @property
+    def may_say(self) -> bool:
+        """Whether an owner may say what the order holds after an exchange."""
+        return any(wish.state in READABLE for wish in self.exchanges)
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An order that needs a person, with how many upstream orders it might be."""
+    """An order that needs a person, with how many upstream orders it might be.
+
+    `exchanged_at`: it is about an exchange that was sent then, and no money is held.
+    """
 
     order: Order
     person: Person
     candidates: int
+    exchanged_at: datetime | None = None

@@ -9,9 +9,13 @@ An exchange has no idempotency key: what may have left is never sent again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.orders import Order
+
+READ_FOR = timedelta(minutes=30)
+"""With nothing new by then, an owner must say what the order holds."""
 
 
 class ExchangeState(StrEnum):
@@ -39,6 +43,23 @@ UNDER_WAY = frozenset(
         ExchangeState.ASKED, ExchangeState.SENDING, ExchangeState.READING, ExchangeState.UNCLEAR,
     }
 )  # fmt: skip
+
+READABLE = frozenset({ExchangeState.READING, ExchangeState.UNCLEAR})
+"""It may have been done: whoever sees what the order holds may end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One exchange in an order's history: who wanted it is the customer."""
+
+    at: datetime
+    state: ExchangeState
+    sent_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_by: str | None = None
+    """The owner who said what it brought; None where the bot found out."""
+    error: str | None = None
+    """Why it was not done, or is not known to be: a code."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ async def paste(
     is_exchange = await exchanges.waits_for_owner(number)
     try:
         if is_exchange:
-            await exchanges.hand_over(number, words)
+            await exchanges.hand_over(number, words, customer.id)
         else:
             await cases.hand_over(number, words, customer.id)
     except BadCredentials as bad:

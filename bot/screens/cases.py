@@ -17,6 +17,7 @@ from bot.callbacks import (
     ShowStrays,
 )
 from bot.domain.cases import Case, OrderFile, Sent
+from bot.domain.exchanges import UNDER_WAY, ExchangeState, Wish
 from bot.domain.money import Money
 from bot.domain.orders import MOVES, OPEN, Attempt, Move, Order, OrderId, OrderState, UpstreamOrder
 from bot.domain.requests import RefundPreview
@@ -58,20 +59,8 @@ def inbox(t: Texts, cases: tuple[Case, ...], now: datetime) -> Screen:
     back = (Button(t("🔄 Refresh"), Inbox()), *to_shop(t))
     if not cases:
         return Screen(t("No order needs you. New ones are announced here as a message."), (back,))
-    shown = [
-        t(
-            "#{id} · {plan} for {price} · {person} · waits {age} · {candidates}",
-            id=case.order.id,
-            plan=plan_of(case.order),
-            price=case.order.price,
-            person=case.person,
-            age=age(t, case.order.moved_at, now),
-            candidates=t.n(
-                "{n} upstream order fits", "{n} upstream orders fit", n=case.candidates
-            ),
-        )
-        for case in cases[:MOST_LISTED]
-    ]
+    shown = [_case(t, case, now) for case in cases[:MOST_LISTED]]
+    is_held = any(case.exchanged_at is None for case in cases)
     more = len(cases) - len(shown)
     buttons = [
         Button(t("Order #{id}", id=case.order.id), OwnerOrder(order=case.order.id))
@@ -84,9 +73,30 @@ def inbox(t: Texts, cases: tuple[Case, ...], now: datetime) -> Screen:
             t.n("{n} more order comes after these.", "{n} more orders come after these.", n=more)
             if more
             else None,
-            t("The money of these customers is held until you decide."),
+            t("The money of these customers is held until you decide.") if is_held else None,
         ),
         (*in_rows(buttons, 2), back),
+    )
+
+
+def _case(t: Texts, case: Case, now: datetime) -> Text:
+    if case.exchanged_at is not None:
+        return t(
+            "#{id} · {plan} · {person} · an exchange was sent {age} ago: see at the provider what "
+            "it holds now",
+            id=case.order.id,
+            plan=plan_of(case.order),
+            person=case.person,
+            age=age(t, case.exchanged_at, now),
+        )
+    return t(
+        "#{id} · {plan} for {price} · {person} · waits {age} · {candidates}",
+        id=case.order.id,
+        plan=plan_of(case.order),
+        price=case.order.price,
+        person=case.person,
+        age=age(t, case.order.moved_at, now),
+        candidates=t.n("{n} upstream order fits", "{n} upstream orders fit", n=case.candidates),
     )
 
 
@@ -94,7 +104,10 @@ def order(t: Texts, file: OrderFile) -> Screen:
     """An order's whole history, masked, with what an owner may still do about it."""
     one = file.order
     again = (Button(t("🔄 Refresh"), OwnerOrder(order=one.id)),)
-    look = (again,) if one.state in OPEN else ()
+    is_under_way = any(wish.state in UNDER_WAY for wish in file.exchanges)
+    look = (again,) if one.state in OPEN or is_under_way else ()
+    by_hand = (Button(t("Deliver by hand"), HandOver(order=one.id)),)
+    says = (by_hand,) if file.may_say else ()
     return Screen(
         paragraphs(
             lines(
@@ -118,10 +131,11 @@ def order(t: Texts, file: OrderFile) -> Screen:
             ),
             _section(t, t("<b>States</b>"), [_move(t, move) for move in file.moves], 1_200),
             _section(t, t("<b>Attempts</b>"), [_attempt(t, made) for made in file.attempts], 600),
+            _section(t, t("<b>Exchanges</b>"), [_wish(t, wish) for wish in file.exchanges], 600),
             _section(t, t("<b>Money</b>"), [_posting(t, moved) for moved in file.postings], 700),
             _section(t, t("<b>Messages</b>"), [_sent(t, sent) for sent in file.notices], 700),
         ),
-        (*_decisions(t, one), *look, (Button(t("Inbox"), Inbox()), *to_shop(t))),
+        (*says, *_decisions(t, one), *look, (Button(t("Inbox"), Inbox()), *to_shop(t))),
     )
 
 
@@ -408,6 +422,40 @@ def _attempt(t: Texts, made: Attempt) -> Text:
     )
 
 
+def _wish(t: Texts, wish: Wish) -> Text:
+    became = _became(t, wish.state)
+    if wish.ended_at is None:
+        return t("{at} · wanted by the customer: {became}", at=wish.at, became=became)
+    return t(
+        "{at} · wanted by the customer: {became}, {ended_at}, by {actor}{note}",
+        at=wish.at,
+        became=became,
+        ended_at=wish.ended_at,
+        actor=_actor(t, wish.ended_by or "shop"),
+        note=t(" ({note})", note=short(wish.error, MOST_NAME)) if wish.error else "",
+    )
+
+
+def _became(t: Texts, state: ExchangeState) -> Text:
+    match state:
+        case ExchangeState.ASKED:
+            return t("not sent yet")
+        case ExchangeState.SENDING:
+            return t("being sent")
+        case ExchangeState.READING:
+            return t("done, and the new proxies are not known yet")
+        case ExchangeState.UNCLEAR:
+            return t("no answer, so the order is read")
+        case ExchangeState.DONE:
+            return t("delivered anew")
+        case ExchangeState.REFUSED:
+            return t("not done")
+        case ExchangeState.LACKING:
+            return t("not possible with this account")
+        case ExchangeState.UNCHANGED:
+            return t("nothing has changed")
+
+
 def _posting(t: Texts, moved: Posting) -> Text:
     amount = Money(abs(moved.change.micros), moved.change.currency)
     return t("{at} · {words}: {amount}", at=moved.at, words=_moved(t, moved.kind), amount=amount)
@@ -471,6 +519,12 @@ def _told(t: Texts, kind: str) -> Text:
             return t("“refunded”")
         case "usage_alerted" | "usage_unwatched":
             return t("usage alert")
+        case "order_exchanged":
+            return t("credentials after the exchange")
+        case "exchange_told":
+            return t("word about the exchange")
+        case "exchange_to_deliver":
+            return t("“was exchanged”")
         case "proxy_tested":
             return t("test of the proxy")
         case "customer_complains":

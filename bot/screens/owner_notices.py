@@ -322,6 +322,8 @@ def _decided(t: Texts, decision: str) -> Text:
             return t("bound it to an upstream order")
         case "by_hand":
             return t("delivered it by hand")
+        case "exchanged":
+            return t("said what it holds after its exchange")
         case "kept_waiting":
             return t("lets the bot look for it again")
         case _:

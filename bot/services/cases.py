@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import Row, exists, select
+from sqlalchemy import Row, Select, and_, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import (
     AttemptRow,
     CustomerRow,
+    ExchangeRow,
     MoveRow,
     OrderRow,
     OutboxRow,
@@ -23,6 +24,7 @@ from bot.domain.cases import Case, OrderFile, Sent
 from bot.domain.clock import Clock
 from bot.domain.customers import Person
 from bot.domain.errors import NotFound, TooLate
+from bot.domain.exchanges import ExchangeState, Wish
 from bot.domain.money import Money
 from bot.domain.notices import OrderDecided, OrderRefunded
 from bot.domain.orders import (
@@ -77,15 +79,21 @@ class Cases:
 
     async def inbox(self) -> tuple[Case, ...]:
         """Orders that wait for a person's decision, or delivery by hand; the oldest first."""
-        query = (
-            select(*ORDER).where(self._lanes.needs_person()).order_by(OrderRow.moved_at).limit(50)
+        exchanged_at = ExchangeRow.sent_at.label("exchanged_at")
+        under_way = and_(ExchangeRow.order_id == OrderRow.id, ExchangeRow.ended_at.is_(None))
+        query: Select[Any] = (
+            select(*ORDER, exchanged_at)
+            .outerjoin(ExchangeRow, under_way)
+            .where(self._lanes.needs_person())
+            .order_by(func.coalesce(exchanged_at, OrderRow.moved_at))
+            .limit(50)
         )
         async with self._database.read() as reader:
             cases = []
             for row in (await reader.execute(query)).all():
                 person = await _person(reader, row.customer_id)
                 found = await self._candidates(reader, row)
-                cases.append(Case(order_of(row), person, len(found)))
+                cases.append(Case(order_of(row), person, len(found), row.exchanged_at))
         return tuple(cases)
 
     async def file(self, order: OrderId) -> OrderFile:
@@ -111,6 +119,11 @@ class Cases:
                 .where(OutboxRow.order_id == order)
                 .order_by(OutboxRow.id)
             )
+            exchanges = await reader.execute(
+                select(ExchangeRow.__table__)
+                .where(ExchangeRow.order_id == order)
+                .order_by(ExchangeRow.id)
+            )
             return OrderFile(
                 order_of(row),
                 person,
@@ -130,6 +143,17 @@ class Cases:
                 tuple(
                     Sent(_kind(n.notice), n.chat_id, n.created_at, n.done_at, n.outcome)
                     for n in notices.all()
+                ),
+                tuple(
+                    Wish(
+                        x.asked_at,
+                        ExchangeState(x.state),
+                        x.sent_at,
+                        x.ended_at,
+                        x.ended_by,
+                        x.error,
+                    )
+                    for x in exchanges.all()
                 ),
             )
 

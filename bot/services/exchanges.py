@@ -25,11 +25,12 @@ from bot.domain.errors import (
     Unclear,
     UpstreamError,
 )
-from bot.domain.exchanges import Exchanged, ExchangeState
+from bot.domain.exchanges import READ_FOR, READABLE, Exchanged, ExchangeState
 from bot.domain.notices import (
     ExchangeToDeliver,
     ExchangeTold,
     Notice,
+    OrderDecided,
     OrderExchanged,
     Trouble,
 )
@@ -40,6 +41,7 @@ from bot.services.lanes import Lane, Lanes
 from bot.services.orders import INTENT, Orders
 from bot.services.outbox import Outbox
 from bot.services.placing import SEND_WITHIN
+from bot.services.wallets import owner
 from bot.upstreams.base import Made
 
 log = structlog.stdlib.get_logger(__name__)
@@ -52,14 +54,11 @@ READS = (2, 5, 10, 20, 40, 60)
 """Seconds between looks at an order whose new credentials are awaited; the last one repeats."""
 SURE = timedelta(minutes=15)
 """An answer that was lost most likely changes nothing any more after so long."""
-READ_FOR = timedelta(minutes=30)
-"""With nothing new by then, the owners are told, and every hour from then on."""
 ASK_OWNERS = timedelta(minutes=5)
 LACKING_FOR = timedelta(days=7)
 """Support may switch the feature on any day; so often somebody finds out."""
 
 _S = ExchangeState
-_READABLE = (_S.READING, _S.UNCLEAR)
 _UNDER_WAY = ExchangeRow.ended_at.is_(None)
 _UNSENT = (_S.ASKED,)
 _ANSWERED = (_S.SENDING, _S.UNCLEAR)
@@ -131,23 +130,25 @@ class Exchanges:
     async def waits_for_owner(self, order: OrderId) -> bool:
         """Whether an owner may say what an order holds after its exchange."""
         row = await self._under_way(order)
-        return row is not None and row.state in _READABLE
+        return row is not None and row.state in READABLE
 
-    async def hand_over(self, order: OrderId, pasted: str) -> None:
+    async def hand_over(self, order: OrderId, pasted: str, by: CustomerId) -> None:
         """Deliver what an owner sees at the provider; the same lines as before: nothing was done.
 
-        Raises `BadCredentials`, `WrongCount`, `DeliveredBefore`, or `TooLate` where no exchange
-        waits for that.
+        The other owners are told. Raises `BadCredentials`, `WrongCount`, `DeliveredBefore`, or
+        `TooLate` where no exchange waits for that, or somebody else was first.
         """
         row = await self._under_way(order)
-        if row is None or row.state not in _READABLE:
+        if row is None or row.state not in READABLE:
             raise TooLate
         delivery = proxies_in(pasted, row.quantity)
         _, before = await self._orders.delivered(order)
         if _same(before, delivery):
-            await self._end(row, _READABLE, _S.UNCHANGED)
+            is_mine = await self._end(row, READABLE, _S.UNCHANGED, by=by)
         else:
-            await self._replace(row, delivery, "")
+            is_mine = await self._replace(row, delivery, "", by=by)
+        if not is_mine:
+            raise TooLate
 
     async def step(self) -> None:
         """Send what was asked for, and read what may have changed. Never two steps at once."""
@@ -259,7 +260,7 @@ class Exchanges:
                     await self._ask_owners(row)
                 return
             if row.state == _S.UNCLEAR and now - row.sent_at >= SURE:
-                await self._end(row, _READABLE, _S.UNCHANGED)
+                await self._end(row, READABLE, _S.UNCHANGED)
                 return
         if now - row.sent_at >= READ_FOR:
             await self._ask_owners(row)
@@ -322,19 +323,21 @@ class Exchanges:
     async def _look_again(self, row: Row[Any], pause: timedelta) -> None:
         async with self._database.write() as tx:
             next_at = self._clock.now() + pause
-            await self._set(tx, row, _READABLE, next_at=next_at, checks=ExchangeRow.checks + 1)
+            await self._set(tx, row, READABLE, next_at=next_at, checks=ExchangeRow.checks + 1)
 
-    async def _replace(self, row: Row[Any], delivery: Delivery, raw: str) -> None:
+    async def _replace(
+        self, row: Row[Any], delivery: Delivery, raw: str, *, by: CustomerId | None = None
+    ) -> bool:
         """The new credentials in the place of the old ones: sealed, found by, and owed at once."""
         async with self._database.write() as tx:
-            await self._give(tx, row, _READABLE, delivery, raw)
+            return await self._give(tx, row, READABLE, delivery, raw, by=by)
 
     async def _give(
         self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],
-        delivery: Delivery, raw: str,
+        delivery: Delivery, raw: str, *, by: CustomerId | None = None,
     ) -> bool:  # fmt: skip
-        order, now = OrderId(row.order_id), self._clock.now()
-        if not await self._set(tx, row, sources, state=_S.DONE, ended_at=now):
+        order = OrderId(row.order_id)
+        if not await self._close(tx, row, sources, _S.DONE, by):
             return False
         await self._deliveries.replace(tx, order, delivery, raw)
         await self._outbox.owe(tx, CustomerId(row.customer_id), OrderExchanged(order))
@@ -346,14 +349,26 @@ class Exchanges:
 
     async def _end(
         self, row: Row[Any], sources: Collection[ExchangeState], state: ExchangeState,
-        code: str | None = None,
-    ) -> None:  # fmt: skip
+        code: str | None = None, *, by: CustomerId | None = None,
+    ) -> bool:  # fmt: skip
         """End it as it was found: what has moved on meanwhile may have been carried out."""
-        now = self._clock.now()
         async with self._database.write() as tx:
-            if await self._set(tx, row, sources, state=state, ended_at=now, error=code):
-                log.info("exchange ended", order=row.order_id, state=state, code=code)
-                await self._tell(tx, row, state)
+            if not await self._close(tx, row, sources, state, by, error=code):
+                return False
+            log.info("exchange ended", order=row.order_id, state=state, code=code)
+            await self._tell(tx, row, state)
+            return True
+
+    async def _close(
+        self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],
+        state: ExchangeState, by: CustomerId | None, **values: Any,
+    ) -> bool:  # fmt: skip
+        values |= {"ended_at": self._clock.now(), "ended_by": None if by is None else owner(by)}
+        is_ended = await self._set(tx, row, sources, state=state, **values)
+        if is_ended and by is not None:
+            decided = OrderDecided(by, OrderId(row.order_id), "exchanged")
+            await self._outbox.owe_owners(tx, decided, besides=by)
+        return is_ended
 
     async def _tell(self, tx: AsyncConnection, row: Row[Any], state: ExchangeState) -> None:
         notice: Notice = ExchangeTold(OrderId(row.order_id), state)

@@ -10,14 +10,26 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from bot.db.models import LaneRow, OrderRow, UpstreamOrderRow
+from bot.db.models import ExchangeRow, LaneRow, OrderRow, UpstreamOrderRow
 from bot.db.session import Database, insert_missing
 from bot.domain.clock import Clock
 from bot.domain.errors import OutOfService, StartRefused, UpstreamError
+from bot.domain.exchanges import READ_FOR, READABLE
 from bot.domain.money import BOOKS, Money
 from bot.domain.notices import Trouble, batches
 from bot.domain.orders import OPEN, LaneId, OrderState
@@ -269,11 +281,22 @@ class Lanes:
         return frozenset(lane.upstream.name for lane in lanes) - selling
 
     def needs_person(self) -> ColumnElement[bool]:
-        """Orders that go on by a person alone: under review, or to be delivered by hand."""
-        by_hand = [lane.id for lane in self if lane.is_by_hand]
+        """Orders that go on by a person alone: under review, or to be delivered by hand.
+
+        Or exchanged, with new proxies that nothing tells of but the provider's own site.
+        """
+        by_hand = OrderRow.lane_id.in_([lane.id for lane in self if lane.is_by_hand])
+        too_long = ExchangeRow.sent_at <= self._clock.now() - READ_FOR
         return or_(
             OrderRow.state == OrderState.REVIEW,
-            and_(OrderRow.state == OrderState.PREPARING, OrderRow.lane_id.in_(by_hand)),
+            and_(OrderRow.state == OrderState.PREPARING, by_hand),
+            exists()
+            .where(
+                ExchangeRow.order_id == OrderRow.id,
+                ExchangeRow.state.in_(READABLE),
+                or_(by_hand, too_long),
+            )
+            .correlate(OrderRow),
         )
 
     async def waiting(self, tx: AsyncConnection) -> dict[LaneId, int]:

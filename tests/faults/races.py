@@ -243,7 +243,7 @@ async def pasted_at_once(url: str, seed: int) -> None:
         async def paste(words: str) -> None:
             bench = chance.choice([first, second])
             await _turns(chance.randrange(20))
-            await bench.shop.exchanges.hand_over(order, words)
+            await bench.shop.exchanges.hand_over(order, words, OWNER)
 
         answers = await asyncio.gather(
             *map(paste, pasted), _exchanging(first, 2), _exchanging(second, 2),

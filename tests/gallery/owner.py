@@ -9,6 +9,7 @@ from datetime import timedelta
 from bot.domain.cases import Case
 from bot.domain.catalog import Offer, PlanId
 from bot.domain.desk import LaneState, Stop
+from bot.domain.exchanges import ExchangeState, Wish
 from bot.domain.markup import EVERYTHING, NamedChange, Rule, RulePage, Scope
 from bot.domain.money import usd
 from bot.domain.notices import (
@@ -173,6 +174,8 @@ def of_cases(t: Texts) -> Iterator[Shown]:
     waits = NOON + timedelta(minutes=31)
     yield show("", cases.inbox, t, (Case(REVIEW, ANN, candidates=2),), waits)
     yield show("empty", cases.inbox, t, (), NOON)
+    exchanged = Case(ORDER, ANN, candidates=0, exchanged_at=NOON)
+    yield show("after an exchange", cases.inbox, t, (exchanged,), waits)
     for state in OrderState:
         reason = {OrderState.REVIEW: "too_many_candidates", OrderState.RELEASED: "unpaid"}
         one = order_in(state, reason.get(state))
@@ -180,6 +183,15 @@ def of_cases(t: Texts) -> Iterator[Shown]:
         if state is not OrderState.DELIVERED:
             file = replace(file, moves=FILE.moves[:1], attempts=(), notices=())
         yield show(state.value, cases.order, t, file)
+    ends = {
+        ExchangeState.DONE: "owner:2001", ExchangeState.REFUSED: None, ExchangeState.LACKING: None,
+        ExchangeState.UNCHANGED: None,
+    }  # fmt: skip
+    wishes = tuple(
+        Wish(NOON, state, NOON, NOON if state in ends else None, ends.get(state))
+        for state in ExchangeState
+    )
+    yield show("after exchanges", cases.order, t, replace(FILE, exchanges=wishes))
     yield show("", cases.no_order, t)
     yield show("", cases.strays, t, REVIEW, (STRAY,))
     yield show("none", cases.strays, t, REVIEW, ())
@@ -299,6 +311,7 @@ def of_owner_notices(t: Texts) -> Iterator[Shown]:
         ("bound", OrderState.DELIVERED),
         ("by_hand", OrderState.DELIVERED),
         ("given_back", OrderState.RELEASED),
+        ("exchanged", OrderState.DELIVERED),
         ("kept_waiting", OrderState.IN_DOUBT),
         ("refunded", OrderState.REFUNDED),
     ):

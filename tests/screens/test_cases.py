@@ -18,6 +18,7 @@ from bot.callbacks import (
     ShowStrays,
 )
 from bot.domain.cases import Case
+from bot.domain.exchanges import READABLE, UNDER_WAY, ExchangeState, Wish
 from bot.domain.orders import OPEN, Move, OrderId, OrderState, UpstreamOrder
 from bot.domain.requests import RefundPreview
 from bot.screens import cases
@@ -48,6 +49,18 @@ def test_the_inbox_says_who_waits_how_long() -> None:
         "The money of these customers is held until you decide."
     )
     assert payloads(screen)[0] == OwnerOrder(order=42)
+
+
+def test_an_exchange_in_the_inbox_holds_nobodys_money() -> None:
+    case = Case(ORDER, ANN, candidates=0, exchanged_at=NOON)
+
+    screen = cases.inbox(EN, (case,), NOON + timedelta(minutes=31))
+
+    assert visible(screen) == (
+        "1 order needs you\n\n"
+        "#42 · NodeMaven 1 GB · Ann (1001, @ann) · an exchange was sent 31 min ago: see at the "
+        "provider what it holds now"
+    )
 
 
 def test_an_empty_inbox_says_so() -> None:
@@ -84,6 +97,36 @@ def test_the_newest_of_two_hundred_moves_are_shown() -> None:
     assert "by owner 199 " in text
     assert "earlier lines" in text
     assert "by owner 1 " not in text
+
+
+def test_an_order_tells_who_wanted_and_who_ended_its_exchanges() -> None:
+    wishes = (
+        Wish(NOON, ExchangeState.REFUSED, NOON, NOON, error="not_found_error"),
+        Wish(NOON, ExchangeState.DONE, NOON, NOON, "owner:900"),
+        Wish(NOON, ExchangeState.UNCLEAR, NOON),
+    )
+
+    screen = cases.order(EN, replace(FILE, exchanges=wishes))
+
+    assert (
+        "Exchanges\n"
+        f"{AT} · wanted by the customer: not done, {AT}, by the bot (not_found_error)\n"
+        f"{AT} · wanted by the customer: delivered anew, {AT}, by owner 900\n"
+        f"{AT} · wanted by the customer: no answer, so the order is read\n"
+    ) in visible(screen)
+    assert payloads(screen)[:-2] == [
+        HandOver(order=42), RefundFor(order=42), Reply(customer=1001), OwnerOrder(order=42)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("state", ExchangeState)
+def test_an_owner_may_say_what_an_order_holds_once_it_may_have_been_exchanged(
+    state: ExchangeState,
+) -> None:
+    screen = cases.order(EN, replace(FILE, exchanges=(Wish(NOON, state),)))
+
+    assert (HandOver(order=42) in payloads(screen)) == (state in READABLE)
+    assert (OwnerOrder(order=42) in payloads(screen)) == (state in UNDER_WAY)
 
 
 DECIDE = {

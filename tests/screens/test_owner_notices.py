@@ -153,6 +153,7 @@ def test_a_reminder_says_how_long_it_waits_and_speaks_up_after_a_day(
         ("bound", "bound it to an upstream order"),
         ("by_hand", "delivered it by hand"),
         ("given_back", "gave the money back"),
+        ("exchanged", "said what it holds after its exchange"),
         ("kept_waiting", "lets the bot look for it again"),
         ("refunded", "refunded it"),
     ],

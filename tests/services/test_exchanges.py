@@ -174,7 +174,7 @@ async def test_nobody_gets_by_an_exchange_what_another_customer_has(
         await bench.shop.exchanges.step()
 
         with pytest.raises(DeliveredBefore):
-            await bench.shop.exchanges.hand_over(orders[0], "b.example:2:v:q")
+            await bench.shop.exchanges.hand_over(orders[0], "b.example:2:v:q", OWNER)
 
         _, held = await bench.shop.orders.delivered(orders[0])
         assert held == parse_proxies("a.example:1:u:p")

@@ -306,7 +306,11 @@ async def test_an_order_that_has_ended_has_no_such_button(
 
 @BY_HAND
 async def test_without_a_detail_path_an_owner_delivers_the_new_ones(
-    app: ShopFloor, customer: Customer, owner: Customer, stat: StatProxiesSandbox
+    app: ShopFloor,
+    customer: Customer,
+    owner: Customer,
+    other_owner: Customer,
+    stat: StatProxiesSandbox,
 ) -> None:
     old = "\n".join(f"198.51.100.{one}:6000:ann:secret" for one in (7, 8, 9))
     new = old.replace("198.51.100.", "203.0.113.")
@@ -319,6 +323,13 @@ async def test_without_a_detail_path_an_owner_delivers_the_new_ones(
     await app.pass_time(5, step=1)
     assert exchanges(stat) == 1
     assert "Order #1 was exchanged, or may have been." in owner.text
+    await owner.send("/shop")
+    assert "1 order needs you." in owner.text
+    await owner.tap("Inbox (1)")
+    assert "#1 · Stat Proxies ISP for captchas × 3 · Alice" in owner.text
+    assert "The money of these customers is held" not in owner.text
+    await owner.tap("Order #1")
+    assert "done, and the new proxies are not known yet" in owner.text
     await owner.tap("Deliver by hand")
     assert "nothing is charged" in owner.text
     await owner.send("\n".join(new.splitlines()[:2]))
@@ -328,6 +339,14 @@ async def test_without_a_detail_path_an_owner_delivers_the_new_ones(
     assert new in customer.messages[-1].text
     assert await states(app) == [ExchangeState.DONE]
     assert await customer.balance() == usd("3.10")
+    assert "wanted by the customer: delivered anew" in owner.text
+    assert f"by owner {owner.id}" in owner.text
+    assert any(
+        "said what it holds after its exchange" in one.text
+        for one in app.core.messages(other_owner.id)
+    )
+    await owner.send("/shop")
+    assert "No order needs you." in owner.text
 
 
 @BY_HAND
@@ -348,3 +367,25 @@ async def test_an_owner_who_sees_the_same_lines_says_that_nothing_was_done(
 
     assert "were not exchanged" in customer.messages[-1].text
     assert await states(app) == [ExchangeState.UNCHANGED]
+
+
+async def test_an_exchange_that_nobody_can_read_waits_in_the_inbox_until_an_owner_says_it(
+    app: ShopFloor, customer: Customer, owner: Customer, stat: StatProxiesSandbox
+) -> None:
+    await buy(customer)
+    stat.faults.append(Fault(method="GET", path="*/fetch/*", status=500, code="x", times=10_000))
+    await ask(customer)
+
+    await customer.tap("Exchange all")
+    await app.pass_time(1700, step=20)
+    await owner.send("/shop")
+    assert "No order needs you." in owner.text
+    await app.pass_time(400, step=20)
+
+    await owner.send("/shop")
+    assert "1 order needs you." in owner.text
+    await owner.send("/order 1")
+    await owner.tap("Deliver by hand")
+    await owner.send("\n".join(f"203.0.113.{one}:6000:ann:new" for one in (7, 8, 9)))
+    assert "203.0.113.7:6000:ann:new" in customer.messages[-1].text
+    assert await states(app) == [ExchangeState.DONE]

@@ -23,7 +23,7 @@ from bot.services.fulfilment import LOOK
 from bot.services.lanes import Account, Lane, fingerprint
 from bot.services.leases import RENEW, LeaseLost
 from bot.upstreams.sandbox_stat import STAT_KEY
-from tests.bench import settings_for
+from tests.bench import seeds, settings_for
 from tests.faults.history_people import Crowd
 from tests.faults.history_stat import StatUpstream, WatchedStat, stat_moods
 from tests.faults.history_upstream import Good, Moody, Upstream, Watched, moods
@@ -66,7 +66,7 @@ class History:
             random.Random(self.chance.random()),
             self.clock,
             tokens=dict.fromkeys(self.tokens, "500.00"),
-            harshness=self.chance.choice([0.0, 0.3, 0.4, 0.5, 0.7]),
+            harshness=self.chance.choice([0.0, 0.4, 0.5, 0.6, 0.8]),
             seen=self.seen,
             note=self.note,
         )
@@ -173,7 +173,8 @@ class History:
         ]
         if self.stat is not None:
             accounts.append(Account(WatchedStat(self.stat, life), fingerprint(STAT_KEY)))
-        async with build(settings_for(url), clock=self.clock, upstream_accounts=accounts) as shop:
+        settings = settings_for(url, statproxies_products=() if self.stat is None else seeds())
+        async with build(settings, clock=self.clock, upstream_accounts=accounts) as shop:
             while not self.over.is_set():
                 if self.is_settling and self._working:
                     return

@@ -87,7 +87,7 @@ class Crowd:
         customer = await self._history.ask(lambda shop: shop.customers.arrive(visitor, None))
         self._customers[number] = customer
         await self._move_money(number, chance.randrange(500, 4_000), is_debit=False)
-        for _ in range(chance.randrange(1, 5)):
+        for _ in range(chance.randrange(2, 6)):
             await asyncio.sleep(chance.choice([0.1, 1, 10, lasts / 3]) * chance.random())
             await self._buy(customer, chance)
 

@@ -11,17 +11,16 @@ from typing import Final
 import httpx
 
 from bot.domain.clock import Clock
-from bot.settings import Settings
 from bot.upstreams.base import Made
 from bot.upstreams.sandbox import Fault
 from bot.upstreams.sandbox_stat import (
     STAT_KEY,
     STAT_ORDER_PATH,
-    STAT_PRODUCTS,
     StatOrder,
     StatProxiesSandbox,
 )
 from bot.upstreams.statproxies import StatProxies
+from tests.bench import seeds
 from tests.faults.history_upstream import PLACEMENT, Good, Moody, Placement, Wire
 from tests.faults.virtual import Life
 
@@ -171,7 +170,7 @@ class WatchedStat(StatProxies):
     def __init__(self, upstream: StatUpstream, life: Life) -> None:
         super().__init__(
             STAT_KEY,
-            plans=Settings(statproxies_products=STAT_PRODUCTS).statproxies_products,
+            plans=seeds(),
             order_path=STAT_ORDER_PATH,
             transport=Wire(upstream, life),
         )

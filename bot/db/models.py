@@ -61,7 +61,7 @@ class Base(DeclarativeBase):
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
         }
     )
-    type_annotation_map = {int: Big, str: Text, bytes: LargeBinary, datetime: Moment}  # noqa: RUF012
+    type_annotation_map = {int: Big, str: Text, bytes: LargeBinary, datetime: Moment}  # noqa: RUF012 - read once, never changed
 
 
 def _one_of(column: str, words: Any) -> str:

@@ -111,7 +111,7 @@ class Bot:
 
     async def _watch(self, started_at: float) -> None:
         # The core tells of changes that a page should draw; a call is none of them.
-        while not any(  # noqa: ASYNC110
+        while not any(  # noqa: ASYNC110 - and so there is no event to wait for
             call.at >= started_at and call.method.lower() == "getupdates"
             for call in reversed(self._core.calls)
         ):

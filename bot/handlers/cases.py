@@ -26,6 +26,7 @@ from bot.handlers.routes import Role, Route, attached, said, tap, typed
 from bot.i18n import Texts, clean
 from bot.screens import cases as screens
 from bot.screens.base import Screen
+from bot.screens.order_files import no_order, order_file
 from bot.screens.words import too_long, units
 from bot.services.cases import Cases
 from bot.services.exchanges import Exchanges
@@ -41,14 +42,14 @@ async def inbox(_: TelegramObject, t: Texts, cases: Cases, clock: Clock) -> Scre
 
 
 async def order(_: TelegramObject, callback_data: OwnerOrder, t: Texts, cases: Cases) -> Screen:
-    return screens.order(t, await cases.file(OrderId(callback_data.order)))
+    return order_file(t, await cases.file(OrderId(callback_data.order)))
 
 
 async def find_order(_: TelegramObject, words: str, t: Texts, cases: Cases) -> Screen:
     number = read_order_number(words)
     if number is None:
-        return screens.no_order(t)
-    return screens.order(t, await cases.file(number))
+        return no_order(t)
+    return order_file(t, await cases.file(number))
 
 
 async def strays(_: TelegramObject, callback_data: ShowStrays, t: Texts, cases: Cases) -> Screen:
@@ -61,7 +62,7 @@ async def bind(
 ) -> Screen:
     number = OrderId(callback_data.order)
     await cases.bind(number, callback_data.upstream_order, customer.id)
-    return screens.order(t, await cases.file(number))
+    return order_file(t, await cases.file(number))
 
 
 async def hand_over(
@@ -96,7 +97,7 @@ async def paste(
     except WrongCount as wrong:
         problem = screens.wrong_count(t, wrong.found, wrong.wanted)
     else:
-        return screens.order(t, await cases.file(number))
+        return order_file(t, await cases.file(number))
     return screens.hand_over(t, number, problem, is_exchange=is_exchange)
 
 
@@ -127,7 +128,7 @@ async def give_back(
     if not callback_data.sure:
         return screens.give_back(t, number)
     await cases.give_back(number, customer.id)
-    return screens.order(t, await cases.file(number))
+    return order_file(t, await cases.file(number))
 
 
 async def keep_waiting(
@@ -135,7 +136,7 @@ async def keep_waiting(
 ) -> Screen:
     number = OrderId(callback_data.order)
     await cases.keep_waiting(number, customer.id)
-    return screens.order(t, await cases.file(number))
+    return order_file(t, await cases.file(number))
 
 
 async def ask_refund_reason(_: TelegramObject, callback_data: RefundFor, t: Texts) -> Screen:

@@ -143,11 +143,11 @@ class Polling:
 
     # Fetching
 
-    async def _fetch(self, timeout: int) -> Sequence[Update]:  # noqa: ASYNC109
+    async def _fetch(self, seconds: int) -> Sequence[Update]:
         """The next updates; none after a failure, which is followed by a pause."""
-        call = GetUpdates(offset=self._offset, timeout=timeout, allowed_updates=ALLOWED)
+        call = GetUpdates(offset=self._offset, timeout=seconds, allowed_updates=ALLOWED)
         try:
-            updates = await self._bot(call, timeout + 15)
+            updates = await self._bot(call, seconds + 15)
         except ClientDecodeError as error:
             return await self._readable(error)
         except (TelegramUnauthorizedError, TelegramNotFound):

@@ -15,6 +15,7 @@ from bot.screens import cases as case_screens
 from bot.screens import orders as order_screens
 from bot.screens import search as screens
 from bot.screens.base import Screen
+from bot.screens.order_files import order_file
 from bot.services.cases import Cases
 from bot.services.orders import Orders
 from bot.services.search import Search
@@ -69,7 +70,7 @@ async def _look(
         case ():
             return screens.nothing(t, looked, is_owner=customer.is_owner)
         case (Way(kind=Kind.ORDER, value=number),) if customer.is_owner:
-            return case_screens.order(t, await cases.file(OrderId(int(number))))
+            return order_file(t, await cases.file(OrderId(int(number))))
         case (Way(kind=Kind.ORDER, value=number),):
             return order_screens.order(t, await orders.line(customer.id, OrderId(int(number))))
         case (way,):

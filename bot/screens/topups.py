@@ -11,6 +11,8 @@ from bot.screens.base import Button, Screen, short, to_home, to_shop
 from bot.screens.requests import confirm_or_drop
 from bot.screens.words import MOST_NOTE, cut
 
+_MINUS = ("-", "−", "–")  # noqa: RUF001 - what phones make of a minus
+
 
 def pick_person(t: Texts) -> Screen:
     """Whose balance it is about: Telegram's own list of people, or the words to type."""
@@ -81,7 +83,7 @@ def not_an_amount(t: Texts, typed: str) -> Text:
     """Why a typed amount is refused, and how to write one."""
     if not typed:
         return t("The amount is missing. Write it like 10 or 10.50.")
-    if typed[:1] in {"-", "−", "–"}:  # noqa: RUF001 (what phones make of a minus)
+    if typed.startswith(_MINUS):
         return t(
             "A top-up only adds money. To take money out, write {example}: "
             "it asks for a reason and never goes below zero.",
@@ -118,7 +120,7 @@ def debit_refused(t: Texts, problem: Text | None) -> Screen:
 
 def not_a_debit(t: Texts, typed: str) -> Text:
     """Why the amount of a debit is refused."""
-    if typed[:1] in {"-", "−", "–"}:  # noqa: RUF001
+    if typed.startswith(_MINUS):
         return t("Write the amount without a minus.")
     return not_an_amount(t, typed)
 

@@ -135,19 +135,23 @@ async def totals_of(reader: AsyncConnection) -> dict[str, int]:
     customers, held = _starts("customer:"), _starts("held:")
     sales, adjustments = _is(SALES), _is(ADJUSTMENTS)
     row = (
-        await reader.execute(
-            select(
-                net(customers).label("customers"),
-                net(held).label("held"),
-                net(sales).label("sales"),
-                net(adjustments).label("adjustments"),
-                net(_is(WORLD)).label("world"),
-                func.count().label("postings"),
-                select(func.count()).select_from(OrderRow).scalar_subquery().label("orders"),
-            ).select_from(PostingRow)
+        (
+            await reader.execute(
+                select(
+                    net(customers).label("customers"),
+                    net(held).label("held"),
+                    net(sales).label("sales"),
+                    net(adjustments).label("adjustments"),
+                    net(_is(WORLD)).label("world"),
+                    func.count().label("postings"),
+                    select(func.count()).select_from(OrderRow).scalar_subquery().label("orders"),
+                ).select_from(PostingRow)
+            )
         )
-    ).one()
-    figures = {name: int(value) for name, value in row._mapping.items()}  # noqa: SLF001
+        .mappings()
+        .one()
+    )
+    figures = {name: int(value) for name, value in row.items()}
     figures["paid in"] = -figures.pop("world")
     figures["parts"] = sum(figures[p] for p in ("customers", "held", "sales", "adjustments"))
     return figures

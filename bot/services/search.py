@@ -114,14 +114,25 @@ class Search:
             query = query.where(PostingRow.id < before)
         async with self._database.read() as reader:
             rows = (await reader.execute(query.limit(PAGE + 1))).all()
-        moved = []
-        for row in rows[:PAGE]:
-            is_debit = row.kind == PostingKind.DEBIT
-            person = await self._customers.person(
-                customer_of(row.source if is_debit else row.destination)
+            moved = [
+                (posting(row, -1), customer_of(row.source))
+                if row.kind == PostingKind.DEBIT
+                else (posting(row, 1), customer_of(row.destination))
+                for row in rows[:PAGE]
+            ]
+            people = await reader.execute(
+                select(CustomerRow.id, CustomerRow.name, CustomerRow.username).where(
+                    CustomerRow.id.in_({whose for _, whose in moved})
+                )
             )
-            moved.append((posting(row, -1 if is_debit else 1), person))
-        return MovedPage(way, tuple(moved), rows[PAGE - 1].id if len(rows) > PAGE else None)
+            known = {
+                row.id: Person(CustomerId(row.id), row.name, row.username) for row in people.all()
+            }
+        return MovedPage(
+            way,
+            tuple((one, known[whose]) for one, whose in moved),
+            rows[PAGE - 1].id if len(rows) > PAGE else None,
+        )
 
     async def stray(self, way: Way) -> FoundStray:
         """The upstream's order that serves none of ours; for owners alone; else `NotFound`."""

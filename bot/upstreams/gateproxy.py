@@ -143,7 +143,13 @@ class GateProxy:
             raise failure
         return tuple(lists)
 
-    async def place(self, provider: str, plan: str, quantity: int, tag: str) -> Made:  # noqa: ARG002
+    async def place(
+        self,
+        provider: str,
+        plan: str,
+        quantity: int,
+        tag: str,  # noqa: ARG002 - every upstream is given one
+    ) -> Made:
         """Order once. GateProxy sells one at a time and has no field for `tag`."""
         if quantity != 1:
             problem = "GateProxy sells one at a time"
@@ -155,7 +161,12 @@ class GateProxy:
             raise Unclear(Code.NO_ORDER_ID, status=answer.status)
         return _made(reference, body, answer.text, provider)
 
-    async def order(self, reference: str, provider: str, plan: str) -> Made:  # noqa: ARG002
+    async def order(
+        self,
+        reference: str,
+        provider: str,
+        plan: str,  # noqa: ARG002 - StatProxies needs it to name an order
+    ) -> Made:
         """One order as it stands now; `Unclear` if the answer is about another one."""
         answer = await self._http.get(f"/orders/{_own(reference)}")
         body = _order(answer.data)

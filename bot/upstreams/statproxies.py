@@ -98,7 +98,13 @@ class StatProxies:
             ),
         )  # fmt: skip
 
-    async def place(self, provider: str, plan: str, quantity: int, tag: str) -> Made:  # noqa: ARG002
+    async def place(
+        self,
+        provider: str,  # noqa: ARG002 - it is the only one here
+        plan: str,
+        quantity: int,
+        tag: str,
+    ) -> Made:
         """Order once; the answer holds both ids and no credentials."""
         if quantity < 1 or not _TAG.fullmatch(tag):
             problem = "an order has at least one piece, and a tag of at most 50 small letters"
@@ -111,7 +117,12 @@ class StatProxies:
             raise Unclear(Code.NO_ORDER_ID, status=answer.status)
         return Made(reference, Progress.READY, None, answer.text, subscription)
 
-    async def order(self, reference: str, provider: str, plan: str) -> Made:  # noqa: ARG002
+    async def order(
+        self,
+        reference: str,
+        provider: str,  # noqa: ARG002 - GateProxy needs it to read an order
+        plan: str,
+    ) -> Made:
         """One order's credentials, by the path of the settings; `Unclear` without one.
 
         The documents name no state that an order could be in, so it is ready once it holds

@@ -58,6 +58,7 @@ from bot.screens import (
     desk,
     markup,
     notices,
+    order_files,
     owner_notices,
     plans,
     requests,
@@ -176,23 +177,6 @@ def of_cases(t: Texts) -> Iterator[Shown]:
     yield show("empty", cases.inbox, t, (), NOON)
     exchanged = Case(ORDER, ANN, candidates=0, exchanged_at=NOON)
     yield show("after an exchange", cases.inbox, t, (exchanged,), waits)
-    for state in OrderState:
-        reason = {OrderState.REVIEW: "too_many_candidates", OrderState.RELEASED: "unpaid"}
-        one = order_in(state, reason.get(state))
-        file = replace(FILE, order=one)
-        if state is not OrderState.DELIVERED:
-            file = replace(file, moves=FILE.moves[:1], attempts=(), notices=())
-        yield show(state.value, cases.order, t, file)
-    ends = {
-        ExchangeState.DONE: "owner:2001", ExchangeState.REFUSED: None, ExchangeState.LACKING: None,
-        ExchangeState.UNCHANGED: None,
-    }  # fmt: skip
-    wishes = tuple(
-        Wish(NOON, state, NOON, NOON if state in ends else None, ends.get(state))
-        for state in ExchangeState
-    )
-    yield show("after exchanges", cases.order, t, replace(FILE, exchanges=wishes))
-    yield show("", cases.no_order, t)
     yield show("", cases.strays, t, REVIEW, (STRAY,))
     yield show("none", cases.strays, t, REVIEW, ())
     yield show("", cases.stray, t, FoundStray("gateproxy", LaneId(1), STRAY))
@@ -209,6 +193,27 @@ def of_cases(t: Texts) -> Iterator[Shown]:
     code = replace(refund, order=replace(ORDER, is_code=True, shown_at=NOON))
     yield show("a code that was seen", cases.refund_preview, t, code)
     yield show("", cases.refunded, t, ORDER)
+
+
+def of_order_files(t: Texts) -> Iterator[Shown]:
+    """The whole history of an order, as an owner reads it."""
+    for state in OrderState:
+        reason = {OrderState.REVIEW: "too_many_candidates", OrderState.RELEASED: "unpaid"}
+        one = order_in(state, reason.get(state))
+        file = replace(FILE, order=one)
+        if state is not OrderState.DELIVERED:
+            file = replace(file, moves=FILE.moves[:1], attempts=(), notices=())
+        yield show(state.value, order_files.order_file, t, file)
+    ends = {
+        ExchangeState.DONE: "owner:2001", ExchangeState.REFUSED: None, ExchangeState.LACKING: None,
+        ExchangeState.UNCHANGED: None,
+    }  # fmt: skip
+    wishes = tuple(
+        Wish(NOON, state, NOON, NOON if state in ends else None, ends.get(state))
+        for state in ExchangeState
+    )
+    yield show("after exchanges", order_files.order_file, t, replace(FILE, exchanges=wishes))
+    yield show("", order_files.no_order, t)
 
 
 def of_subscriptions(t: Texts) -> Iterator[Shown]:

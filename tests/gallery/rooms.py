@@ -31,6 +31,7 @@ ROOMS: dict[str, Room] = {
     "plans": owner.of_plans,
     "desk": owner.of_desk,
     "cases": owner.of_cases,
+    "order_files": owner.of_order_files,
     "subscriptions": owner.of_subscriptions,
     "welcome": owner.of_welcome,
 }

@@ -23,6 +23,7 @@ from bot.domain.orders import OPEN, Move, OrderId, OrderState, UpstreamOrder
 from bot.domain.requests import RefundPreview
 from bot.screens import cases
 from bot.screens.base import Button
+from bot.screens.order_files import order_file
 from tests.screens.owner_samples import (
     ANN,
     AT,
@@ -68,7 +69,7 @@ def test_an_empty_inbox_says_so() -> None:
 
 
 def test_an_order_is_told_whole() -> None:
-    assert visible(cases.order(EN, FILE)) == (
+    assert visible(order_file(EN, FILE)) == (
         "Order #42: delivered\n"
         "NodeMaven 1 GB, 1 pc., for 4.03 USD (cost 3.36 USD).\n"
         "Customer: Ann (1001, @ann)\n"
@@ -92,7 +93,7 @@ def test_the_newest_of_two_hundred_moves_are_shown() -> None:
         for number in range(200)
     )
 
-    text = visible(cases.order(EN, replace(FILE, moves=moves)))
+    text = visible(order_file(EN, replace(FILE, moves=moves)))
 
     assert "by owner 199 " in text
     assert "earlier lines" in text
@@ -106,7 +107,7 @@ def test_an_order_tells_who_wanted_and_who_ended_its_exchanges() -> None:
         Wish(NOON, ExchangeState.UNCLEAR, NOON),
     )
 
-    screen = cases.order(EN, replace(FILE, exchanges=wishes))
+    screen = order_file(EN, replace(FILE, exchanges=wishes))
 
     assert (
         "Exchanges\n"
@@ -123,7 +124,7 @@ def test_an_order_tells_who_wanted_and_who_ended_its_exchanges() -> None:
 def test_an_owner_may_say_what_an_order_holds_once_it_may_have_been_exchanged(
     state: ExchangeState,
 ) -> None:
-    screen = cases.order(EN, replace(FILE, exchanges=(Wish(NOON, state),)))
+    screen = order_file(EN, replace(FILE, exchanges=(Wish(NOON, state),)))
 
     assert (HandOver(order=42) in payloads(screen)) == (state in READABLE)
     assert (OwnerOrder(order=42) in payloads(screen)) == (state in UNDER_WAY)
@@ -144,7 +145,7 @@ DECIDE = {
 
 @pytest.mark.parametrize("state", OrderState)
 def test_an_order_offers_what_its_state_allows(state: OrderState) -> None:
-    screen = cases.order(EN, replace(FILE, order=order_in(state)))
+    screen = order_file(EN, replace(FILE, order=order_in(state)))
 
     look = [OwnerOrder(order=42)] if state in OPEN else []
     assert payloads(screen)[:-2] == DECIDE.get(state, [Reply(customer=1001)]) + look

@@ -15,7 +15,7 @@ from bot.domain.orders import LaneId, OrderState, UpstreamOrder
 from bot.domain.requests import MarkupChange, MarkupPreview, PriceMove, RefundPreview
 from bot.domain.search import FoundStray
 from bot.i18n import LANGUAGES, Texts, texts
-from bot.screens import cases, customers, desk, markup, requests, topups
+from bot.screens import cases, customers, desk, markup, order_files, requests, topups
 from bot.screens.base import Screen
 from bot.screens.words import too_long
 from tests.screens.owner_samples import (
@@ -88,8 +88,8 @@ def every_screen(t: Texts, words: str) -> Iterator[Screen]:
     yield markup.markup_history(t, RulePage((change,) * 8, 3))
     yield desk.shop(t, shop, wants_sales=True, is_green=True)
     yield cases.inbox(t, (Case(order, person, 3),) * 50, NOON)
-    yield cases.order(t, file)
-    yield cases.no_order(t)
+    yield order_files.order_file(t, file)
+    yield order_files.no_order(t)
     yield cases.strays(t, order, (stray,) * 50)
     yield cases.strays(t, order, ())
     yield cases.stray(t, FoundStray("gateproxy", LaneId(1), stray))

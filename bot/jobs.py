@@ -127,7 +127,8 @@ class Jobs:
     async def refresh_catalog(self) -> None:
         """Ask each upstream for its plans, through the first of its lanes that answers."""
         started_at = self._clock.elapsed()
-        names = {lane.upstream.name for lane in self._lanes}
+        # In the order of the accounts, and not in the one that a set happens to have.
+        names = dict.fromkeys(lane.upstream.name for lane in self._lanes)
         read = set()
         for name in names:
             for lane in self._lanes.of(name):
@@ -138,7 +139,7 @@ class Jobs:
                 else:
                     read.add(name)
                     break
-        if names and read == names:
+        if names and read == names.keys():
             self._refreshed_at = started_at
         read_at = self._catalog.read_at
         if read_at is not None and self._clock.now() - read_at > STALE:

@@ -440,18 +440,21 @@ async def _work(shop: Shop, bot: Bot, info: ShopInfo, stop: asyncio.Event) -> No
                 task.cancel()
             workers.cancel()
     except BaseExceptionGroup as group:
-        await _ended(group)
+        await _ended(group, shop.database.lost)
     else:
         await shop.lease.give_up()
     finally:
         shop.jobs.polled_at = None
 
 
-async def _ended(group: BaseExceptionGroup[BaseException]) -> None:
+async def _ended(group: BaseExceptionGroup[BaseException], damage: str | None) -> None:
     """One clear reason out of a group; a lost lease only means that another process works."""
     refused = group.subgroup(StartRefused)
     if refused is not None:
         raise StartRefused(str(_first(refused))) from None
+    if damage is not None:
+        # SQLite may notice it first, and in its own words: the file is "readonly", say.
+        raise StartRefused(damage) from None
     lost, rest = group.split(LeaseLost)
     if rest is not None:
         failed = _first(rest)

@@ -104,10 +104,8 @@ def test_the_oracle_notices_an_exchange_sent_again(monkeypatch: pytest.MonkeyPat
     really = StatProxiesExchange.exchange
 
     async def twice(self: StatProxiesExchange, reference: str) -> None:
-        try:
-            await really(self, reference)
-        except Unclear:
-            await really(self, reference)
+        await really(self, reference)
+        await really(self, reference)
 
     monkeypatch.setattr(StatProxiesExchange, "exchange", twice)
 

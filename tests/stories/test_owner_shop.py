@@ -25,6 +25,7 @@ OWNERS_BUTTONS = (
     "drop:1", "drop:2", "drop:3", "markup", "mhist:0", "mback:1", "inbox", "oorder:1", "bind:1",
     "bindto:1:1", "byhand:1", "giveback:1:0", "giveback:1:1", "wait:1", "refund:1", "reply:1002",
     "subs", "subdone:1:0", "subdone:1:1", "plans:0", "cost:27", "hide:27:1", "planhist:0",
+    "owallet:1002:0",
 )  # fmt: skip
 OWNERS_COMMANDS = (
     "/shop", "/topup", "/topup 1001 50", "/debit 1002 1 because", "/markup", "/markup 0%",

@@ -95,7 +95,7 @@ async def _run() -> int:
     _configure_logs(settings)
     if problems := settings.needed_for_run():
         raise BadSettings(*problems)
-    from bot.app import run
+    from bot.process import run
 
     await run(settings)
     return 0

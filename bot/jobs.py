@@ -15,12 +15,12 @@ from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.errors import UpstreamError
 from bot.domain.notices import Trouble
+from bot.services.abandoned import Abandoned
 from bot.services.audit import Audit
 from bot.services.backups import Backups
 from bot.services.cancellations import Cancellations
 from bot.services.catalog import STALE, Catalog
 from bot.services.exchanges import Exchanges
-from bot.services.fulfilment import Abandoned
 from bot.services.lanes import Lanes
 from bot.services.leases import LASTS, Lease
 from bot.services.outbox import Outbox

@@ -40,6 +40,7 @@ _ORDERS: Final = "bot/services/orders.py"
 _MOVES: Final = "bot/services/moves.py"
 _PLACING: Final = "bot/services/placing.py"
 _FULFILMENT: Final = "bot/services/fulfilment.py"
+_DOUBTS: Final = "bot/services/doubts.py"
 _WALLETS: Final = "bot/services/wallets.py"
 _EXCHANGES: Final = "bot/services/exchanges.py"
 _SESSION: Final = "bot/db/session.py"
@@ -301,9 +302,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "delivered before it is finished",
-        _FULFILMENT,
-        "if made is None or made.progress is not Progress.READY:",
-        "if made is None:",
+        "bot/upstreams/base.py",
+        "if self.progress is not Progress.READY:",
+        "if False:",
         "tests/faults/test_attacks.py"
         "::test_an_answer_that_calls_the_order_unfinished_is_not_delivered",
     ),
@@ -325,8 +326,8 @@ MUTANTS: Final = (
     Mutant(
         "no late watch",
         _FULFILMENT,
-        "return await self._watch()",
-        "return False",
+        "        await self._strays.watch()\n",
+        "",
         _FINDING + "test_an_order_made_after_it_was_given_back_is_written_off_and_told",
     ),
     Mutant(
@@ -339,7 +340,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a failed listing taken for an empty one",
-        _FULFILMENT,
+        _DOUBTS,
         "                await self._look_later(row, None)\n            return\n",
         "                await self._look_later(row, None)\n            began_at = self._clock.now()\n",
         _FINDING + "test_a_listing_that_fails_never_counts_as_nothing_found",
@@ -355,14 +356,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         "one of several candidates taken",
-        _FULFILMENT,
+        _DOUBTS,
         "elif len(candidates) > len(group):",
         "elif False:",
         _FINDING + "test_more_candidates_than_orders_ask_a_person",
     ),
     Mutant(
         "matched on a shared account",
-        _FULFILMENT,
+        _DOUBTS,
         "elif candidates and await self._is_shared():",
         "elif False:",
         _FINDING + "test_somebody_elses_order_is_never_sold_and_makes_the_bot_careful",

@@ -15,7 +15,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from bot.demo import telegram, upstream
+from bot.demo import telegram_http, upstream
 from bot.demo.cast import CAST, OLGA, welcome
 from bot.demo.child import Bot
 from bot.demo.inside import Inside
@@ -58,7 +58,7 @@ async def demo(port: int) -> int:
             made=lambda: seller.made,
             announce=announce,
         )
-        app = telegram.web(core, token=token)
+        app = telegram_http.application(core, token)
         for path in (upstream.PATH, upstream.STAT_PATH):
             app.router.add_route(hdrs.METH_ANY, path + "/{path:.*}", seller.serve)
         add_page(

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot.demo.telegram_chats import Chat, Chats
 from bot.demo.telegram_files import Files
@@ -35,9 +35,6 @@ from bot.demo.telegram_values import (
 )
 from bot.demo.telegram_webhook import Webhook
 
-if TYPE_CHECKING:
-    from aiohttp.web import Application
-
 __all__ = [
     "Answer",
     "Call",
@@ -49,7 +46,6 @@ __all__ = [
     "Person",
     "Telegram",
     "UploadedFile",
-    "web",
 ]
 
 CALLBACK_ANSWER_LENGTH = 200
@@ -468,16 +464,6 @@ class Telegram:
         self._profile.delete_commands(given)
         self._changed("commands", None)
         return True
-
-
-def web(core: Telegram, *, token: str) -> Application:
-    """The core over HTTP: `/bot<token>/<method>`, `/file/bot<token>/<path>` and `/sim/…`.
-
-    Only this needs aiohttp.
-    """
-    from bot.demo.telegram_http import application
-
-    return application(core, token)
 
 
 _OTHER_POLL = (

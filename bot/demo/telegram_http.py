@@ -23,9 +23,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def application(core: Telegram, token: str) -> web.Application:
-    """Bot API, files and the people's side in one application; meant for loopback only.
+    """The core over HTTP: `/bot<token>/<method>`, `/file/bot<token>/<path>` and `/sim/…`.
 
-    Raises `ValueError` for a token that may be a real bot's: nobody needs to risk one here.
+    Meant for loopback only. Raises `ValueError` for a token that may be a real bot's: nobody
+    needs to risk one here.
     """
     if looks_real(token):
         raise ValueError("this looks like the token of a real bot: make one up")

@@ -36,11 +36,11 @@ from bot.domain.notices import (
 )
 from bot.domain.orders import Credentials, CustomerId, Delivery, LaneId, OrderId, OrderState
 from bot.services.delivery import Deliveries, proxies_in
-from bot.services.fulfilment import WATCH, WATCHED_FOR, whole
 from bot.services.lanes import Lane, Lanes
 from bot.services.orders import INTENT, Orders
 from bot.services.outbox import Outbox
 from bot.services.placing import SEND_WITHIN
+from bot.services.strays import WATCH, WATCHED_FOR
 from bot.services.wallets import owner
 from bot.upstreams.base import Made
 
@@ -249,7 +249,7 @@ class Exchanges:
             await self._ask_owners(row)
             return
         made = await self._made(row)
-        delivery = whole(made, row.quantity)
+        delivery = None if made is None else made.whole(row.quantity)
         if made is not None and isinstance(delivery, Credentials):
             _, before = await self._orders.delivered(order)
             if not _same(before, delivery):
@@ -282,7 +282,7 @@ class Exchanges:
     async def _look_late(self, row: Row[Any]) -> None:
         order, began_at = OrderId(row.order_id), self._clock.now()
         made = await self._made(row)
-        delivery = whole(made, row.quantity)
+        delivery = None if made is None else made.whole(row.quantity)
         if made is not None and isinstance(delivery, Credentials):
             _, before = await self._orders.delivered(order)
             if not _same(before, delivery):

@@ -41,6 +41,8 @@ from bot.upstreams.base import Listed, Upstream
 
 FRESH = timedelta(seconds=30)
 """How old the evidence of list and balance may be when an order is placed."""
+READ_AGAIN = timedelta(seconds=3)
+"""A lane that could not be read is left alone for so long."""
 MOST_PAGES = 10
 FIRST_PAGES = 200
 """The first reading of a list goes on to its end, so that old orders are not taken for strays."""

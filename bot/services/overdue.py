@@ -12,7 +12,8 @@ from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.notices import OrderNeedsPerson, Trouble
 from bot.domain.orders import OPEN, LaneId, OrderId, OrderState
-from bot.services.fulfilment import IDLE, PREPARING_FOR, UNLISTED_FOR
+from bot.services.doubts import UNLISTED_FOR
+from bot.services.fulfilment import IDLE, PREPARING_FOR
 from bot.services.lanes import Lanes
 from bot.services.outbox import Outbox
 

@@ -30,6 +30,8 @@ from bot.services.rows import ORDER
 
 SEND_WITHIN = timedelta(seconds=5)
 """A request that has not left by then must not leave: somebody may have moved the order on."""
+LONGEST = timedelta(minutes=5)
+"""No pause of an order is longer: a later moment was written while the clock was wrong."""
 QUARANTINE = timedelta(minutes=15)
 SHORT_QUARANTINE = timedelta(minutes=1)
 """After an error in the upstream's own form: most likely it was not made."""

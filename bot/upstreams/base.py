@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.domain.catalog import UsageCheck
 from bot.domain.money import Money
-from bot.domain.orders import Delivery
+from bot.domain.orders import Credentials, Delivery
 from bot.domain.usage import Traffic
 
 
@@ -65,6 +65,16 @@ class Made:
     delivery: Delivery | None
     raw: str = field(repr=False)
     subscription: str | None = None
+
+    def whole(self, quantity: int) -> Delivery | None:
+        """What was delivered, once it is finished and all of it is here."""
+        if self.progress is not Progress.READY:
+            return None
+        match self.delivery:
+            case Credentials(proxies) if len(proxies) < quantity:
+                return None
+            case delivery:
+                return delivery
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from bot.demo import telegram
+from bot.demo import telegram_http
 from bot.demo.cast import CAST
 from bot.demo.page import add_page
 from bot.demo.telegram import Telegram, UploadedFile
@@ -60,7 +60,7 @@ class Stage:
         self._loop.close()
 
     async def _open(self) -> None:
-        app = telegram.web(self.core, token="7000000001:demo")
+        app = telegram_http.application(self.core, "7000000001:demo")
         add_page(app, people=CAST, controls=[], status=lambda: NOTHING_INSIDE)
         self._runner = web.AppRunner(app, shutdown_timeout=1.0)
         await self._runner.setup()

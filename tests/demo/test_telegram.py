@@ -34,7 +34,7 @@ from aiogram.types import (
     InlineKeyboardButton,
     InlineKeyboardMarkup,
 )
-from aiohttp import web as aiohttp_web
+from aiohttp import web
 
 from bot.demo.telegram import (
     Answer,
@@ -46,7 +46,6 @@ from bot.demo.telegram import (
     Person,
     Telegram,
     UploadedFile,
-    web,
 )
 from bot.demo.telegram_html import (
     BadLink,
@@ -58,6 +57,7 @@ from bot.demo.telegram_html import (
     render_html,
     tidy,
 )
+from bot.demo.telegram_http import application
 
 ANN = Person(1, "Ann", "ann", "de")
 BOB = Person(2, "Bob", last_name="Builder")
@@ -1170,9 +1170,9 @@ def test_the_contract_keeps_every_file_of_the_fake_apart_from_the_shop() -> None
 
 @pytest.fixture
 async def base(telegram: Telegram) -> AsyncIterator[str]:
-    runner = aiohttp_web.AppRunner(web(telegram, token=TOKEN))
+    runner = web.AppRunner(application(telegram, TOKEN))
     await runner.setup()
-    site = aiohttp_web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
     yield f"http://{host}:{port}"
@@ -1411,9 +1411,9 @@ class Watched(Telegram):
 
 async def test_a_shutdown_does_not_wait_for_pollers_and_pages() -> None:
     telegram = Watched()
-    runner = aiohttp_web.AppRunner(web(telegram, token=TOKEN))
+    runner = web.AppRunner(application(telegram, TOKEN))
     await runner.setup()
-    site = aiohttp_web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     base = f"http://127.0.0.1:{runner.addresses[0][1]}"
     async with aiohttp.ClientSession(base) as http, http.get("/sim/events") as stream:

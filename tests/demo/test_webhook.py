@@ -8,9 +8,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web as aiohttp_web
+from aiohttp import web
 
-from bot.demo.telegram import Answer, Person, Telegram, web
+from bot.demo.telegram import Answer, Person, Telegram
+from bot.demo.telegram_http import application
 
 ANN = Person(1, "Ann")
 TOKEN = "7000000001:demo"
@@ -81,23 +82,23 @@ class Hook:
     """A bot behind a webhook: says what it is told to say, and keeps what it heard."""
 
     def __init__(self) -> None:
-        self.answers: list[aiohttp_web.Response] = []
+        self.answers: list[web.Response] = []
         self.heard: list[tuple[str | None, dict[str, Any]]] = []
         self.url = ""
 
-    async def take(self, request: aiohttp_web.Request) -> aiohttp_web.Response:
+    async def take(self, request: web.Request) -> web.Response:
         secret = request.headers.get("X-Telegram-Bot-Api-Secret-Token")
         self.heard.append((secret, await request.json()))
-        return self.answers.pop(0) if self.answers else aiohttp_web.Response()
+        return self.answers.pop(0) if self.answers else web.Response()
 
     def texts(self) -> list[str]:
         return [update["message"]["text"] for _, update in self.heard]
 
 
-async def served(app: aiohttp_web.Application) -> tuple[aiohttp_web.AppRunner, str]:
-    runner = aiohttp_web.AppRunner(app)
+async def served(app: web.Application) -> tuple[web.AppRunner, str]:
+    runner = web.AppRunner(app)
     await runner.setup()
-    await aiohttp_web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
     return runner, f"http://{host}:{port}"
 
@@ -106,9 +107,9 @@ async def served(app: aiohttp_web.Application) -> tuple[aiohttp_web.AppRunner, s
 async def hook(telegram: Telegram) -> AsyncIterator[Hook]:
     """The fake over HTTP, and a bot beside it."""
     hook = Hook()
-    app = aiohttp_web.Application()
+    app = web.Application()
     app.router.add_post("/", hook.take)
-    fake, _ = await served(web(telegram, token=TOKEN))
+    fake, _ = await served(application(telegram, TOKEN))
     bot, hook.url = await served(app)
     yield hook
     await bot.cleanup()
@@ -142,7 +143,7 @@ async def test_updates_come_in_order_with_the_secret(telegram: Telegram, hook: H
 
 
 async def test_an_update_comes_again_until_it_is_taken(telegram: Telegram, hook: Hook) -> None:
-    hook.answers = [aiohttp_web.Response(status=502)]
+    hook.answers = [web.Response(status=502)]
     set_webhook(telegram, hook.url)
 
     telegram.send(ANN, "hello")
@@ -156,7 +157,7 @@ async def test_an_update_comes_again_until_it_is_taken(telegram: Telegram, hook:
 
 async def test_an_answer_may_hold_one_call(telegram: Telegram, hook: Hook) -> None:
     call = {"method": "sendMessage", "chat_id": ANN.id, "text": "Hi"}
-    hook.answers = [aiohttp_web.json_response(call)]
+    hook.answers = [web.json_response(call)]
     set_webhook(telegram, hook.url)
 
     telegram.send(ANN, "hello")
@@ -167,11 +168,11 @@ async def test_an_answer_may_hold_one_call(telegram: Telegram, hook: Hook) -> No
 
 def test_a_token_that_may_be_real_is_refused(telegram: Telegram) -> None:
     with pytest.raises(ValueError, match="real bot"):
-        web(telegram, token="123456789:AA" + "x" * 33)
+        application(telegram, "123456789:AA" + "x" * 33)
 
 
 async def test_a_token_that_may_be_real_is_not_sent_to_the_bot(telegram: Telegram) -> None:
-    runner, url = await served(web(telegram, token=TOKEN))
+    runner, url = await served(application(telegram, TOKEN))
     async with aiohttp.ClientSession(url) as session:
         body = {"person": ANN.id, "text": "take 123456789:AA" + "x" * 33}
         async with session.post("/sim/message", json=body) as answer:

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from aiohttp import hdrs, web
 
-from bot.demo import telegram
+from bot.demo import telegram_http
 from bot.demo.telegram import Message, Person, Telegram
 from bot.upstreams.sandbox import TOKEN as GATEPROXY_TOKEN
 from bot.upstreams.sandbox import GateProxySandbox
@@ -66,7 +66,7 @@ class Neighbours:
     def __init__(self) -> None:
         self.core = Telegram(people=[ALICE, OLGA])
         self.sandbox = GateProxySandbox()
-        self.telegram = Server(telegram.web(self.core, token=TOKEN))
+        self.telegram = Server(telegram_http.application(self.core, TOKEN))
         gateproxy = web.Application()
         gateproxy.router.add_route(hdrs.METH_ANY, "/{path:.*}", self._serve)
         self.gateproxy = Server(gateproxy)

@@ -15,10 +15,11 @@ from typing import Any, Final, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
-from bot.app import IDLE_SECONDS, Shop, build
+from bot.app import Shop, build
 from bot.db.session import is_away
 from bot.domain.errors import CustomerError, UpstreamError
 from bot.every import every
+from bot.process import IDLE_SECONDS
 from bot.services.fulfilment import LOOK
 from bot.services.lanes import Account, Lane, fingerprint
 from bot.services.leases import RENEW, LeaseLost
@@ -165,7 +166,7 @@ class History:
         return life
 
     async def _live(self, life: Life) -> None:
-        """Be a process of the shop, as `bot.app` runs one."""
+        """Be a process of the shop, as `bot.process` runs one."""
         url = f"sqlite+aiosqlite:///{self.file}"
         accounts = [
             Account(Watched(token, self.upstream, life), fingerprint(token))

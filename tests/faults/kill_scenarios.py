@@ -494,7 +494,7 @@ SCENARIOS: Final = (
             "commit cases.bind before",
             "commit cases.bind after",
             "commit placing.settle before",
-            "commit fulfilment.step before",
+            "commit strays.watch before",
         ),
         strays=1,
     ),

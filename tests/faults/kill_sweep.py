@@ -50,7 +50,7 @@ from sqlalchemy.orm import configure_mappers
 from sqlalchemy.pool import NullPool
 
 import bot.app
-from bot.app import Shop, build, telegram_side
+from bot.app import Shop, build
 from bot.db.migrate import migrate
 from bot.db.models import (
     AttemptRow,
@@ -70,6 +70,7 @@ from bot.domain.catalog import PlanId
 from bot.domain.customers import ShopInfo, Visitor
 from bot.domain.orders import Claim, CustomerId
 from bot.i18n import LANGUAGES, texts
+from bot.process import telegram_side
 from bot.services.fulfilment import LaneWorker
 from bot.services.lanes import Account, fingerprint
 from bot.upstreams.gateproxy import GateProxy

@@ -19,6 +19,7 @@ from sqlalchemy import event, select, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 import bot.app
+import bot.process
 from bot import jobs
 from bot.db.migrate import migrate
 from bot.db.models import Base, OutboxRow
@@ -240,7 +241,7 @@ async def test_a_file_that_goes_away_under_the_shop_takes_no_sale_along(
         with pytest.raises(BooksGone, match="was deleted or replaced while the shop ran"):
             await bench.buy(buyer)
         with pytest.raises(StartRefused, match="was deleted or replaced while the shop ran"):
-            await bot.app._watch(bench.shop)
+            await bot.process._watch(bench.shop)
 
         os.replace(away, file)
         assert bench.shop.database.lost is None
@@ -302,7 +303,7 @@ async def test_a_page_that_goes_bad_under_the_shop_ends_it_with_one_line(
             await shop.audit.run()
 
         with pytest.raises(StartRefused) as refused:
-            await bot.app._watch(shop)
+            await bot.process._watch(shop)
     assert "is damaged (database disk image is malformed): restore a backup" in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -386,7 +387,7 @@ async def test_the_heart_beats_only_while_the_shop_can_sell(
 async def test_a_lease_that_cannot_be_written_for_a_while_ends_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bot.app, "RENEW", 0.001)
+    monkeypatch.setattr(bot.process, "RENEW", 0.001)
     tries: list[int] = []
 
     class Stumbling:
@@ -398,7 +399,7 @@ async def test_a_lease_that_cannot_be_written_for_a_while_ends_nothing(
                 raise KeyError("a mistake of ours")
 
     with pytest.raises(KeyError):
-        await bot.app._renew(Stumbling())  # type: ignore[arg-type]
+        await bot.process._renew(Stumbling())  # type: ignore[arg-type]
 
     assert len(tries) == 9
 

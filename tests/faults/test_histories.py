@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.errors import Unclear
 from bot.services.cancellations import Cancellations
-from bot.services.fulfilment import LaneWorker
+from bot.services.strays import Strays
 from bot.upstreams.base import Made
 from bot.upstreams.gateproxy import GateProxy
 from bot.upstreams.statproxies import StatProxiesExchange
@@ -92,10 +92,10 @@ def test_the_oracle_notices_an_order_sent_again(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_oracle_notices_that_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def not_now(self: LaneWorker) -> bool:
-        return False
+    async def not_now(self: Strays) -> None:
+        pass
 
-    monkeypatch.setattr(LaneWorker, "_watch", not_now)
+    monkeypatch.setattr(Strays, "watch", not_now)
 
     assert broken(range(12), "upstream order")
 

@@ -23,12 +23,13 @@ from aiogram.methods import (
 )
 from sqlalchemy import select
 
-from bot.app import Shop, TelegramSide, telegram_side
+from bot.app import Shop
 from bot.db.models import OrderRow
 from bot.demo.telegram import Message, Person, Telegram
 from bot.domain.customers import ShopInfo
 from bot.domain.money import Money
 from bot.domain.orders import CustomerId, Order, OrderState
+from bot.process import TelegramSide, telegram_side
 from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import STAT_ORDER_PATH, StatProxiesSandbox
 from tests.bench import OTHER_OWNER, OWNER, Bench, HandClock, opened, sandbox_for

@@ -1,0 +1,177 @@
+"""Orders in doubt: what the upstream's order list says about whether they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Row, select
+
+from bot.db.models import LaneRow, UpstreamOrderRow
+from bot.db.session import Database
+from bot.domain.clock import Clock
+from bot.domain.errors import UpstreamError
+from bot.domain.orders import OrderId, OrderState
+from bot.services.catalog import Catalog
+from bot.services.lanes import Lane, Lanes
+from bot.services.placing import LONGEST, Placing
+from bot.upstreams.base import Made
+
+log = structlog.get_logger()
+
+CHECKS = (3, 8, 15, 30, 60, 120, 300, 600, 900)
+"""Seconds after the attempt at which an order in doubt is looked for."""
+UNLISTED_FOR = timedelta(minutes=15)
+"""With the quarantine over and no listing for so long, a person decides."""
+
+
+class Doubts:
+    """Finds out what became of one lane's orders in doubt; only its worker asks."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        *,
+        database: Database,
+        clock: Clock,
+        catalog: Catalog,
+        placing: Placing,
+        lanes: Lanes,
+    ) -> None:
+        self._lane = lane
+        self._database = database
+        self._clock = clock
+        self._catalog = catalog
+        self._placing = placing
+        self._lanes = lanes
+
+    async def find_out(self, doubtful: Sequence[Row[Any]]) -> None:
+        """Let one listing decide every order in doubt that it can."""
+        try:
+            began_at = await self._lanes.list(self._lane)
+        except UpstreamError as error:
+            # A listing that failed says nothing, above all not that there is no order.
+            log.warning("list cannot be read", lane=self._lane.id, code=error.code)
+            for row in doubtful:
+                await self._look_later(row, None)
+            return
+        for group in self._groups(doubtful):
+            await self._decide(group, began_at)
+
+    def _groups(self, doubtful: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
+        if not self._lane.tells_plans_apart:
+            return [list(doubtful)]
+        groups: dict[tuple[str, str], list[Row[Any]]] = {}
+        for row in doubtful:
+            groups.setdefault((row.provider, row.plan), []).append(row)
+        return list(groups.values())
+
+    async def _decide(self, group: list[Row[Any]], began_at: datetime) -> None:
+        candidates = await self._candidates(group)
+        tagged = {one.tag: one for one in candidates if one.tag}
+        by_tag = self._lane.tells_orders_apart or any(row.tag in tagged for row in group)
+        unsure = None
+        if by_tag:
+            # Two orders of one tag were never sent: what that means is for a person to find out.
+            if len(tagged) < sum(1 for one in candidates if one.tag):
+                unsure = "too_many_candidates"
+        elif len(candidates) > len(group):
+            unsure = "too_many_candidates"
+        elif candidates and await self._is_shared():
+            unsure = "shared_account"
+        if unsure is not None:
+            for row in group:
+                await self._placing.review(OrderId(row.id), unsure)
+            return
+        for row in group:
+            mine = tagged.get(row.tag) if by_tag else self._oldest_after(candidates, row)
+            if mine is not None:
+                candidates.remove(mine)
+                await self._adopt(row, mine.reference)
+            elif began_at >= row.quarantine_until:
+                await self._placing.release(
+                    OrderId(row.id),
+                    "unavailable",
+                    outcome="not_found",
+                    only=(OrderState.IN_DOUBT,),
+                )
+            else:
+                await self._look_later(row, began_at)
+
+    def _oldest_after(self, candidates: list[Row[Any]], row: Row[Any]) -> Row[Any] | None:
+        # What was known before the attempt cannot be what the attempt made.
+        fits = (one for one in candidates if one.id > row.baseline_id)
+        return next((one for one in fits if one.quantity in (None, row.quantity)), None)
+
+    async def _candidates(self, group: Sequence[Row[Any]]) -> list[Row[Any]]:
+        """Upstream orders that nobody is bound to and that the group's attempts may have made."""
+        first = min(row.baseline_id for row in group)
+        query = (
+            select(UpstreamOrderRow.__table__)
+            .where(
+                UpstreamOrderRow.lane_id == self._lane.id,
+                UpstreamOrderRow.order_id.is_(None),
+                UpstreamOrderRow.is_flagged == 0,
+                UpstreamOrderRow.id > first,
+            )
+            .order_by(UpstreamOrderRow.id)
+        )
+        async with self._database.read() as reader:
+            rows = (await reader.execute(query)).all()
+        return [
+            one
+            for one in rows
+            if any(may_have_made(self._lane, self._catalog, row, one) for row in group)
+        ]
+
+    async def _adopt(self, row: Row[Any], reference: str) -> None:
+        made: Made | None = None
+        if not self._lane.is_by_hand:
+            try:
+                made = await self._lane.upstream.order(reference, row.provider, row.plan)
+            except UpstreamError as error:
+                log.warning("found order cannot be read", order=row.id, code=error.code)
+        delivery = None if made is None else made.whole(row.quantity)
+        raw = "" if made is None else made.raw
+        await self._placing.settle(OrderId(row.id), reference, delivery, raw, outcome="found")
+
+    async def _look_later(self, row: Row[Any], listed_at: datetime | None) -> None:
+        now = self._clock.now()
+        if listed_at is None and now - row.quarantine_until >= UNLISTED_FOR:
+            await self._placing.review(OrderId(row.id), "no_listing")
+            return
+        passed = (now - row.sent_at).total_seconds()
+        pause = next((check - passed for check in CHECKS if check > passed), 60.0)
+        left = (row.quarantine_until - now).total_seconds()
+        if 0 < left < pause:
+            pause = left
+        await self._placing.poll_again(
+            OrderId(row.id), min(max(pause, 1.0), LONGEST.total_seconds())
+        )
+
+    async def _is_shared(self) -> bool:
+        async with self._database.read() as reader:
+            until = await reader.scalar(
+                select(LaneRow.shared_until).where(LaneRow.id == self._lane.id)
+            )
+        return until is not None and self._clock.now() < until
+
+
+def may_have_made(lane: Lane, catalog: Catalog, order: Row[Any], listed: Row[Any]) -> bool:
+    """Whether this order's attempt may have made a listed upstream order.
+
+    A tag decides, unless this list is known to show something else in its place. Without one,
+    what the list does not say fits, and so does a code that is none of ours: a list may
+    write "1 GB" where the price list writes "1".
+    """
+    if lane.list_tells_tags or (lane.list_tells_tags is None and listed.tag):
+        return bool(listed.tag == order.tag)
+    if listed.quantity not in (None, order.quantity):
+        return False
+    provider, plan, name = order.provider, order.plan, lane.upstream.name
+    is_told = listed.provider is not None and listed.plan is not None
+    if is_told and catalog.knows(name, listed.provider, listed.plan):
+        return bool((listed.provider, listed.plan) == (provider, plan))
+    return listed.provider in (None, provider)

@@ -95,8 +95,8 @@ class Demo:
 
     @property
     def inside(self) -> dict[str, Any]:
-        """What the page says about the books."""
-        inside: dict[str, Any] = self.ask("/demo/status")["inside"]
+        """What the page says about the books, as soon as they can be read."""
+        inside: dict[str, Any] = until(lambda: self.ask("/demo/status")["inside"])
         return inside
 
     def is_on(self, name: str) -> bool:

@@ -331,6 +331,16 @@ def test_every_path_and_every_link_leads_somewhere() -> None:
     ] == []
 
 
+def test_the_numbers_of_the_proof_are_those_of_its_page() -> None:
+    page = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+) \| [\d,]+ \| ([\d,]+) \| ([\d,]+) \|$", page, re.MULTILINE)
+    (said,) = re.findall(r"^The last long run .+$", README, re.MULTILINE)
+    told = re.findall(r"\b(\d[\d,]*) (?:simulated|real|cancellations|restore|failures)", said)
+
+    assert len(told) == 5
+    assert set(told) <= {done for _, done, _ in rows} | {str(sum(int(lost) for *_, lost in rows))}
+
+
 def test_every_picture_is_shown_and_small() -> None:
     shown = {
         ROOT / link: 1_000_000 if link.endswith(".webp") else 300_000

@@ -12,7 +12,7 @@ from bot.db.session import Database
 from bot.domain.errors import StartRefused, UpstreamError
 from bot.services.plans import differences
 from bot.settings import Settings
-from bot.upstreams.http import Person, TelegramProbe
+from bot.upstreams.telegram import Person, TelegramProbe
 
 WAIT_FOR_START = 60
 CLOCK_MAY_DIFFER = timedelta(seconds=30)

@@ -23,9 +23,8 @@ from bot.upstreams.http import (
     MOST_BYTES,
     Answer,
     Http,
-    Person,
-    TelegramProbe,
 )
+from bot.upstreams.telegram import Person, TelegramProbe
 
 TOKEN = "gpk_live_topsecret"
 BASE = "https://api.example"

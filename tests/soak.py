@@ -181,11 +181,6 @@ def _blank(backend: str) -> Iterator[str]:
             yield f"sqlite+aiosqlite:///{file}"
 
 
-def _workers(backend: str, asked: Asked) -> int:
-    # Two processes that make databases on one server at once did not come to an end.
-    return 1 if backend == "postgresql" else asked.workers
-
-
 def _backends(found: Done, what: str) -> tuple[str, ...]:
     if POSTGRES:
         return ("sqlite", "postgresql")
@@ -193,9 +188,9 @@ def _backends(found: Done, what: str) -> tuple[str, ...]:
     return ("sqlite",)
 
 
-def _cut(backend: str, until: float, job: tuple[int, int]) -> Done:
+def _cut(until: float, job: tuple[str, int, int]) -> Done:
     """So many cancellations with this seed, on one database."""
-    seed, count = job
+    backend, seed, count = job
     chance = random.Random(seed)
     names = sorted(races.CUTS)
     found = Done()
@@ -218,6 +213,7 @@ def _cut(backend: str, until: float, job: tuple[int, int]) -> Done:
         if is_cut:
             found.done += 1
             found.seen[f"cut off: {name}"] += 1
+            found.seen[f"on {backend}"] += 1
     return found
 
 
@@ -226,10 +222,12 @@ def cancellations(asked: Asked) -> Done:
     found = Done()
     backends = _backends(found, "cancellations")
     each = -(-asked.count // len(backends))
-    for backend in backends:
-        jobs = [(asked.first + at, min(50, each - at)) for at in range(0, each, 50)]
-        workers = _workers(backend, asked)
-        _add(found, _side_by_side(partial(_cut, backend, asked.until), jobs, workers))
+    jobs = [
+        (backend, asked.first + at, min(50, each - at))
+        for at in range(0, each, 50)
+        for backend in backends
+    ]
+    _add(found, _side_by_side(partial(_cut, asked.until), jobs, asked.workers))
     found.done = min(found.done, asked.count)
     return found
 
@@ -240,7 +238,8 @@ RACES: Final = (
 """What is run beside each drain: one of them, by turns."""
 
 
-def _drain(backend: str, until: float, seed: int) -> Done:
+def _drain(until: float, job: tuple[str, int]) -> Done:
+    backend, seed = job
     found = Done()
     if time.monotonic() > until:
         return found
@@ -253,7 +252,7 @@ def _drain(backend: str, until: float, seed: int) -> Done:
                 with _blank(backend) as url:
                     asyncio.run(race(url, seed))
                 found.seen[race.__name__.replace("_", " ")] += 1
-        found.done = 1
+        found.seen[f"on {backend}"] += 1
     except Exception:  # noqa: BLE001 - written down, and the next one begins
         said = traceback.format_exc(limit=-2).strip()
         found.failures.append(f"drain with seed {seed} on {backend}: {said}")
@@ -263,15 +262,11 @@ def _drain(backend: str, until: float, seed: int) -> Done:
 def drains(asked: Asked) -> Done:
     """Fifty taps at once on one wallet, so many times on each database."""
     found = Done()
-    seeds = range(asked.first, asked.first + asked.count)
-    done = []
-    for backend in _backends(found, "drains"):
-        before = found.done
-        workers = _workers(backend, asked)
-        _add(found, _side_by_side(partial(_drain, backend, asked.until), seeds, workers))
-        done.append(found.done - before)
-        found.seen[f"on {backend}"] = done[-1]
-    found.done = min(done)
+    backends = _backends(found, "drains")
+    # By turns: a run that ends early has seen both.
+    jobs = [(one, asked.first + at) for at in range(asked.count) for one in backends]
+    _add(found, _side_by_side(partial(_drain, asked.until), jobs, asked.workers))
+    found.done = min(found.seen[f"on {one}"] for one in backends)
     return found
 
 

@@ -24,6 +24,7 @@ from sqlalchemy.pool import NullPool
 from bot.db.migrate import migrate
 from bot.db.models import Base
 from bot.db.session import Database
+from tests.compiled import compiled_once
 
 T = TypeVar("T")
 
@@ -31,6 +32,12 @@ POSTGRES: Final = os.environ.get("TEST_POSTGRES_URL", "")
 IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files of tests alone, gone with each
 """Where every commit's fsync costs nothing; the folders of pytest serve where there is none."""
 IS_CI: Final = os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_once() -> Iterator[None]:
+    with compiled_once():
+        yield
 
 
 class NetworkForbidden(BaseException):
@@ -113,10 +120,9 @@ def database_url(backend: str, tmp_path: Path, request: pytest.FixtureRequest) -
             shutil.copy(request.getfixturevalue("_sqlite_template"), file)
             yield f"sqlite+aiosqlite:///{file}"
     else:
-        spares: _Spares = request.getfixturevalue("_postgres_spares")
-        url = spares.take()
-        yield url
-        spares.give_back(url)
+        spares: Spares = request.getfixturevalue("_postgres_spares")
+        with spares.one() as url:
+            yield url
 
 
 @pytest.fixture
@@ -137,12 +143,12 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgres_spares() -> Iterator[_Spares]:
+def _postgres_spares() -> Iterator[Spares]:
     with ExitStack() as made:
-        yield _Spares(made)
+        yield Spares(made)
 
 
-class _Spares:
+class Spares:
     """Copies of one migrated database, used again after tests that changed rows alone.
 
     Copying writes about 8 MB, and emptying a few tables next to nothing.
@@ -155,13 +161,15 @@ class _Spares:
         self._schema = _run(_schema(self._template))
         self._clean: list[str] = []
 
-    def take(self) -> str:
+    @contextmanager
+    def one(self) -> Iterator[str]:
+        """The URL of a migrated, empty database."""
         if self._clean:
-            return self._clean.pop()
-        like = str(make_url(self._template).database)
-        return self._made.enter_context(_postgres_database(like=like))
-
-    def give_back(self, url: str) -> None:
+            url = self._clean.pop()
+        else:
+            like = str(make_url(self._template).database)
+            url = self._made.enter_context(_postgres_database(like=like))
+        yield url
         if _run(_schema(url)) == self._schema:
             _run(_emptied(url))
             self._clean.append(url)

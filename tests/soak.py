@@ -28,7 +28,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -39,7 +39,8 @@ from typing import Any, Final
 import structlog
 
 from tests.bench import HandClock, opened, sandbox_for, stat_sandbox_for
-from tests.conftest import IN_MEMORY, POSTGRES, _migrated, _postgres_database, no_network
+from tests.compiled import compiled_once
+from tests.conftest import IN_MEMORY, POSTGRES, Spares, no_network
 from tests.drill import drill
 from tests.faults import kill_scenarios, races
 from tests.faults.histories import Told, _template, play, tell
@@ -167,18 +168,24 @@ def swept(report: Path, count: int, workers: int) -> None:
 # Races
 
 
+Blank = Callable[[], AbstractContextManager[str]]
+"""Gives the URL of a migrated, empty database."""
+
+
 @contextmanager
-def _blank(backend: str) -> Iterator[str]:
-    """A migrated, empty database."""
+def _blanks(backend: str) -> Iterator[Blank]:
     if backend == "postgresql":
-        with _postgres_database() as url:
-            asyncio.run(_migrated(url))
-            yield url
+        with ExitStack() as made:
+            yield Spares(made).one
     else:
-        place = IN_MEMORY if IN_MEMORY.is_dir() else None
-        with TemporaryDirectory(dir=place) as folder:
-            file = shutil.copy(_template(), Path(folder) / "bot.db")
-            yield f"sqlite+aiosqlite:///{file}"
+        yield _file
+
+
+@contextmanager
+def _file() -> Iterator[str]:
+    with TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
+        file = shutil.copy(_template(), Path(folder) / "bot.db")
+        yield f"sqlite+aiosqlite:///{file}"
 
 
 def _backends(found: Done, what: str) -> tuple[str, ...]:
@@ -200,20 +207,21 @@ def _cut(until: float, job: tuple[str, int, int]) -> Done:
         async with opened(url, sandbox_for(clock), clock, stat_sandbox_for(clock)) as bench:
             return await races.cut_and_repeat(bench, name, turns)
 
-    while found.done < count and time.monotonic() < until:
-        name, turns = names[chance.randrange(len(names))], chance.randrange(0, 300)
-        try:
-            # A shop of its own: what the last one left behind would be found in the next.
-            with _blank(backend) as url:
-                is_cut = asyncio.run(cut(url, name, turns))
-        except Exception:  # noqa: BLE001 - written down, and the next one begins
-            said = traceback.format_exc(limit=-2).strip()
-            found.failures.append(f"{name} cut off after {turns} on {backend}: {said}")
-            is_cut = True
-        if is_cut:
-            found.done += 1
-            found.seen[f"cut off: {name}"] += 1
-            found.seen[f"on {backend}"] += 1
+    with _blanks(backend) as blank:
+        while found.done < count and time.monotonic() < until:
+            name, turns = names[chance.randrange(len(names))], chance.randrange(0, 300)
+            try:
+                # An empty shop: what the last one left behind would be found in the next.
+                with blank() as url:
+                    is_cut = asyncio.run(cut(url, name, turns))
+            except Exception:  # noqa: BLE001 - written down, and the next one begins
+                said = traceback.format_exc(limit=-2).strip()
+                found.failures.append(f"{name} cut off after {turns} on {backend}: {said}")
+                is_cut = True
+            if is_cut:
+                found.done += 1
+                found.seen[f"cut off: {name}"] += 1
+                found.seen[f"on {backend}"] += 1
     return found
 
 
@@ -238,24 +246,26 @@ RACES: Final = (
 """What is run beside each drain: one of them, by turns."""
 
 
-def _drain(until: float, job: tuple[str, int]) -> Done:
-    backend, seed = job
+def _drain(until: float, job: tuple[str, Sequence[int]]) -> Done:
+    """A drain with each of these seeds, on one database."""
+    backend, seeds = job
     found = Done()
-    if time.monotonic() > until:
-        return found
-    try:
-        with _blank(backend) as url:
-            found.seen["taps"] += races.BUYERS
-            found.seen["bought"] += asyncio.run(races.drain(url, seed))
-        for at, race in enumerate(RACES):
-            if seed % 4 == at:
-                with _blank(backend) as url:
+    with _blanks(backend) as blank:
+        for seed in seeds:
+            if time.monotonic() > until:
+                break
+            try:
+                with blank() as url:
+                    found.seen["taps"] += races.BUYERS
+                    found.seen["bought"] += asyncio.run(races.drain(url, seed))
+                race = RACES[seed % len(RACES)]
+                with blank() as url:
                     asyncio.run(race(url, seed))
                 found.seen[race.__name__.replace("_", " ")] += 1
-        found.seen[f"on {backend}"] += 1
-    except Exception:  # noqa: BLE001 - written down, and the next one begins
-        said = traceback.format_exc(limit=-2).strip()
-        found.failures.append(f"drain with seed {seed} on {backend}: {said}")
+                found.seen[f"on {backend}"] += 1
+            except Exception:  # noqa: BLE001 - written down, and the next one begins
+                said = traceback.format_exc(limit=-2).strip()
+                found.failures.append(f"drain with seed {seed} on {backend}: {said}")
     return found
 
 
@@ -263,8 +273,9 @@ def drains(asked: Asked) -> Done:
     """Fifty taps at once on one wallet, so many times on each database."""
     found = Done()
     backends = _backends(found, "drains")
+    seeds = range(asked.first, asked.first + asked.count)
     # By turns: a run that ends early has seen both.
-    jobs = [(one, asked.first + at) for at in range(asked.count) for one in backends]
+    jobs = [(one, seeds[at : at + 10]) for at in range(0, asked.count, 10) for one in backends]
     _add(found, _side_by_side(partial(_drain, asked.until), jobs, asked.workers))
     found.done = min(found.seen[f"on {one}"] for one in backends)
     return found
@@ -357,6 +368,7 @@ def _alone() -> None:
     """Reach no other machine from here on, and log nothing."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     _guards.enter_context(no_network())
+    _guards.enter_context(compiled_once())
 
 
 # The page

@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     NOT_PUBLIC = "not_public"
     """The delivered host lies in a private network, which the shop never reaches into."""
     UNTESTABLE = "untestable"
-    """Not an HTTP proxy."""
+    """Neither an HTTP proxy nor a SOCKS5 proxy."""
 
 
 @dataclass(frozen=True, slots=True)

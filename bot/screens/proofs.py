@@ -129,4 +129,4 @@ def _met(t: Texts, outcome: Outcome) -> Text:
         case Outcome.NOT_PUBLIC:
             return t("Its address is not public, so the shop does not test it.")
         case Outcome.UNTESTABLE | Outcome.WORKS:
-            return t("Only HTTP proxies can be tested here.")
+            return t("Only HTTP and SOCKS5 proxies can be tested here.")

@@ -11,6 +11,9 @@ import socket
 from urllib.parse import urlsplit
 
 import httpx
+from anyio import BrokenResourceError
+from httpx_socks import AsyncProxyTransport
+from python_socks import ProxyError, ProxyType
 
 from bot.domain.clock import Clock
 from bot.domain.orders import Proxy
@@ -48,7 +51,7 @@ class Prober:
 
     async def probe(self, proxy: Proxy) -> Probed:
         """Test one proxy; every end of it is an outcome, and none holds a password."""
-        if "SOCKS" in proxy.protocol.upper():
+        if "SOCKS4" in proxy.protocol.upper():
             return Probed(Outcome.UNTESTABLE)
         try:
             async with asyncio.timeout(self._seconds):
@@ -61,7 +64,11 @@ class Prober:
         except httpx.ProxyError as refused:
             is_login = str(refused).startswith("407")
             return Probed(Outcome.LOGIN_REFUSED if is_login else Outcome.NO_CONNECTION)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError):
+        except ProxyError as refused:
+            # Of SOCKS, which has no number for it.
+            is_login = "authentication" in str(refused)
+            return Probed(Outcome.LOGIN_REFUSED if is_login else Outcome.NO_CONNECTION)
+        except (httpx.HTTPError, httpx.InvalidURL, BrokenResourceError, OSError, ValueError):
             return Probed(Outcome.NO_CONNECTION)
 
     async def _address(self, host: str, port: int) -> str | None:
@@ -83,16 +90,11 @@ class Prober:
         return is_public(address) or (self._is_local and address.is_loopback)
 
     async def _ask(self, proxy: Proxy, address: str) -> Probed:
-        host = f"[{address}]" if ":" in address else address
-        way = httpx.Proxy(f"http://{host}:{proxy.port}", auth=(proxy.username, proxy.password))
-        transport = httpx.AsyncHTTPTransport(
-            proxy=way, verify=self._tls, trust_env=False, http2=False
-        )
         headers = {"Accept": "application/json, text/plain", "Accept-Encoding": "identity"}
         started_at = self._clock.elapsed()
         async with (
             httpx.AsyncClient(
-                transport=transport,
+                transport=self._way(proxy, address),
                 timeout=self._seconds,
                 follow_redirects=False,
                 trust_env=False,
@@ -112,6 +114,23 @@ class Prober:
         if response.status_code != httpx.codes.OK or exit_address is None:
             return Probed(Outcome.UNREADABLE)
         return Probed(Outcome.WORKS, exit_address, country, millis)
+
+    def _way(self, proxy: Proxy, address: str) -> httpx.AsyncBaseTransport:
+        """Through the proxy, which lies there; it looks up the names of the internet itself."""
+        if proxy.is_socks:
+            return AsyncProxyTransport(
+                proxy_type=ProxyType.SOCKS5,
+                proxy_host=address,
+                proxy_port=proxy.port,
+                username=proxy.username,
+                password=proxy.password,
+                rdns=True,
+                verify=self._tls,
+                trust_env=False,
+            )
+        host = f"[{address}]" if ":" in address else address
+        way = httpx.Proxy(f"http://{host}:{proxy.port}", auth=(proxy.username, proxy.password))
+        return httpx.AsyncHTTPTransport(proxy=way, verify=self._tls, trust_env=False, http2=False)
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

@@ -27,17 +27,27 @@ async def behind() -> AsyncIterator[tuple[SandboxProxy, int]]:
         yield proxy, port
 
 
-def given(port: int, *, host: str = "gate.localhost", password: str = SECRET) -> Proxy:
-    return Proxy(host, port, "anna-country-de", password)
+def given(
+    port: int,
+    *,
+    host: str = "gate.localhost",
+    password: str = SECRET,
+    protocol: str = "HTTP",
+) -> Proxy:
+    return Proxy(host, port, "anna-country-de", password, protocol)
 
 
+both = pytest.mark.parametrize("protocol", ["HTTP", "SOCKS5"])
+
+
+@both
 @pytest.mark.parametrize("host", ["gate.localhost", "GATE.localhost", "127.0.0.1"])
 async def test_a_working_proxy_shows_where_it_comes_out(
-    behind: tuple[SandboxProxy, int], host: str
+    behind: tuple[SandboxProxy, int], host: str, protocol: str
 ) -> None:
     proxy, port = behind
 
-    probed = await Prober(LOCAL, Clock()).probe(given(port, host=host))
+    probed = await Prober(LOCAL, Clock()).probe(given(port, host=host, protocol=protocol))
 
     assert probed.outcome is Outcome.WORKS
     assert (probed.exit_address or "").startswith("203.0.113.")
@@ -46,35 +56,52 @@ async def test_a_working_proxy_shows_where_it_comes_out(
     assert proxy.answered == 1
 
 
+@both
 async def test_a_wrong_password_is_told_apart_and_never_repeated(
-    behind: tuple[SandboxProxy, int], caplog: pytest.LogCaptureFixture
+    behind: tuple[SandboxProxy, int], protocol: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    probed = await Prober(LOCAL, Clock()).probe(given(behind[1], password="wr0ng-one"))
+    proxy = given(behind[1], password="wr0ng-one", protocol=protocol)
+    probed = await Prober(LOCAL, Clock()).probe(proxy)
 
     assert probed.outcome is Outcome.LOGIN_REFUSED
     assert "wr0ng-one" not in caplog.text + repr(probed)
 
 
-async def test_a_closed_port_is_no_connection() -> None:
+@both
+async def test_a_password_longer_than_any_is_no_working_proxy(
+    behind: tuple[SandboxProxy, int], protocol: str
+) -> None:
+    proxy = given(behind[1], password="wr0ng-one" * 30, protocol=protocol)
+
+    probed = await Prober(LOCAL, Clock()).probe(proxy)
+
+    assert probed.outcome in {Outcome.NO_CONNECTION, Outcome.LOGIN_REFUSED}
+
+
+@both
+async def test_a_closed_port_is_no_connection(protocol: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
 
-        probed = await Prober(LOCAL, Clock()).probe(given(port))
+        probed = await Prober(LOCAL, Clock()).probe(given(port, protocol=protocol))
 
     assert probed.outcome is Outcome.NO_CONNECTION
 
 
-async def test_silence_ends_in_time() -> None:
+@both
+async def test_silence_ends_in_time(protocol: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
 
-        probed = await Prober(LOCAL, Clock(), seconds=0.05).probe(given(port))
+        proxy = given(port, protocol=protocol)
+        probed = await Prober(LOCAL, Clock(), seconds=0.05).probe(proxy)
 
     assert probed.outcome is Outcome.TOO_SLOW
 
 
+@both
 @pytest.mark.parametrize(
     "answer",
     [
@@ -85,12 +112,12 @@ async def test_silence_ends_in_time() -> None:
     ],
 )
 async def test_what_is_no_address_is_unreadable_and_leads_nowhere(
-    behind: tuple[SandboxProxy, int], answer: bytes
+    behind: tuple[SandboxProxy, int], answer: bytes, protocol: str
 ) -> None:
     proxy, port = behind
     proxy.answers = answer
 
-    probed = await Prober(LOCAL, Clock()).probe(given(port))
+    probed = await Prober(LOCAL, Clock()).probe(given(port, protocol=protocol))
 
     assert probed.outcome is Outcome.UNREADABLE
     assert proxy.answered == 1
@@ -104,18 +131,39 @@ async def test_what_is_no_http_is_no_connection(behind: tuple[SandboxProxy, int]
 
 
 @pytest.mark.parametrize(
+    "greeting",
+    [
+        *(b"", b"\x05", b"\x05\xff", b"\x05\x00", b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        *(b"\x05\x02\x01\x00", b"\x05" * 9000),
+    ],
+)
+async def test_what_greets_otherwise_than_socks_does_is_no_working_proxy(greeting: bytes) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(greeting)
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        probed = await Prober(LOCAL, Clock()).probe(given(port, protocol="SOCKS5"))
+
+    assert probed.outcome in {Outcome.NO_CONNECTION, Outcome.LOGIN_REFUSED}
+
+
+@pytest.mark.parametrize(
     "host",
     [
         *("127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.1"),
         *("100.64.0.1", "224.0.0.1", "255.255.255.255", "203.0.113.9", "gate.localhost"),
     ],
 )
+@both
 async def test_a_host_that_is_not_public_is_never_connected_to(
-    behind: tuple[SandboxProxy, int], host: str
+    behind: tuple[SandboxProxy, int], host: str, protocol: str
 ) -> None:
     proxy, port = behind
 
-    probed = await Prober("http://ip.example", Clock()).probe(given(port, host=host))
+    delivered = given(port, host=host, protocol=protocol)
+    probed = await Prober("http://ip.example", Clock()).probe(delivered)
 
     assert probed.outcome is Outcome.NOT_PUBLIC
     assert proxy.answered == 0
@@ -162,10 +210,13 @@ def test_the_open_internet_is_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
 
 
-async def test_what_is_no_http_proxy_is_left_alone() -> None:
-    socks = Proxy("10.0.0.1", 1080, "anna", SECRET, "SOCKS5")
+async def test_what_nobody_here_speaks_is_left_alone(behind: tuple[SandboxProxy, int]) -> None:
+    proxy, port = behind
 
-    assert (await Prober(LOCAL, Clock()).probe(socks)).outcome is Outcome.UNTESTABLE
+    probed = await Prober(LOCAL, Clock()).probe(given(port, protocol="SOCKS4"))
+
+    assert probed.outcome is Outcome.UNTESTABLE
+    assert proxy.answered == 0
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from bot.services.exchanges import Exchanges
 MOST_FILE = 256_000
 """Bytes of a file with credentials: a thousand lines of them."""
 
-_NUMBER = re.compile(r"#?(?P<number>[1-9][0-9]{0,14})", re.ASCII)
+_NUMBER = re.compile(r"[#№]?(?P<number>[1-9][0-9]{0,14})", re.ASCII)
 
 
 async def inbox(_: TelegramObject, t: Texts, cases: Cases, clock: Clock) -> Screen:
@@ -155,7 +155,7 @@ async def type_refund_reason(
 
 
 def read_order_number(words: str) -> OrderId | None:
-    """`42` or `#42`; None for anything else."""
+    """`42`, `#42` or `№42`; None for anything else."""
     found = _NUMBER.fullmatch(words)
     return None if found is None else OrderId(int(found["number"]))
 

@@ -47,7 +47,7 @@ log = structlog.stdlib.get_logger(__name__)
 AT_ONCE = 100
 """Deliveries that get their terms in one round."""
 MOST_WAYS = 8
-_NUMBER = re.compile(r"#?(?P<number>[1-9][0-9]{0,14})", re.ASCII)
+_NUMBER = re.compile(r"[#№]?(?P<number>[1-9][0-9]{0,14})", re.ASCII)
 _VALUE = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
 _CURRENCY = re.compile(r"\s*(?:USD|USDT)", re.ASCII | re.IGNORECASE)
 

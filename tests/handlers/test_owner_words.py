@@ -126,6 +126,7 @@ def test_a_person_named_in_an_answer_is_not_taken_for_an_amount() -> None:
     [
         ("42", OrderId(42)),
         ("#42", OrderId(42)),
+        ("№42", OrderId(42)),
         ("", None),
         ("0", None),
         ("-1", None),

@@ -66,6 +66,20 @@ async def test_nobody_finds_somebody_elses_order(
         assert "№1" not in boris.text, by
 
 
+async def test_a_number_is_found_as_the_shop_writes_it_in_russian(
+    app: ShopFloor, boris: Customer, owner: Customer
+) -> None:
+    await app.show(boris, "nodemaven", "1")
+    await boris.tap("Купить")
+    assert "Заказ №1" in " ".join(one.text for one in boris.messages)
+
+    await boris.send("/find №1")
+    assert "Заказ №1" in boris.text
+    for words in ("/find №1", "/order №1"):
+        await owner.send(words)
+        assert "Order #1" in owner.text, words
+
+
 async def test_owners_find_an_order_by_everything_that_is_known_of_it(
     app: ShopFloor, customer: Customer, boris: Customer, owner: Customer
 ) -> None:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, or_, select
+from sqlalchemy import BindParameter, Select, bindparam, or_, select
 
 from bot.db.models import (
     CustomerRow,
@@ -49,6 +49,10 @@ AT_ONCE = 100
 MOST_WAYS = 8
 _NUMBER = re.compile(r"[#№]?(?P<number>[1-9][0-9]{0,14})", re.ASCII)
 _VALUE = re.compile(r"[1-9][0-9]{0,14}", re.ASCII)
+_MOVEMENTS: BindParameter[Any] = bindparam(
+    "kinds", (PostingKind.TOPUP, PostingKind.DEBIT), expanding=True, literal_execute=True
+)
+"""In the statement itself: SQLite does not see that bound values fit a partial index."""
 _CURRENCY = re.compile(r"\s*(?:USD|USDT)", re.ASCII | re.IGNORECASE)
 
 
@@ -161,7 +165,7 @@ class Search:
         return (
             select(PostingRow.__table__)
             .where(
-                PostingRow.kind.in_((PostingKind.TOPUP, PostingKind.DEBIT)),
+                PostingRow.kind.in_(_MOVEMENTS),
                 PostingRow.micros == int(way.value),
             )
             .order_by(PostingRow.id.desc())

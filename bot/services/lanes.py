@@ -15,7 +15,6 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
-    exists,
     func,
     insert,
     or_,
@@ -287,18 +286,23 @@ class Lanes:
 
         Or exchanged, with new proxies that nothing tells of but the provider's own site.
         """
-        by_hand = OrderRow.lane_id.in_([lane.id for lane in self if lane.is_by_hand])
+        by_hand = [lane.id for lane in self if lane.is_by_hand]
         too_long = ExchangeRow.sent_at <= self._clock.now() - READ_FOR
+        made = aliased(OrderRow)
+        # By themselves, and not looked for order by order: they are few.
+        exchanged = (
+            select(ExchangeRow.order_id)
+            .join(made, made.id == ExchangeRow.order_id)
+            .where(
+                ExchangeRow.ended_at.is_(None),
+                ExchangeRow.state.in_(READABLE),
+                or_(made.lane_id.in_(by_hand), too_long),
+            )
+        )
         return or_(
             OrderRow.state == OrderState.REVIEW,
-            and_(OrderRow.state == OrderState.PREPARING, by_hand),
-            exists()
-            .where(
-                ExchangeRow.order_id == OrderRow.id,
-                ExchangeRow.state.in_(READABLE),
-                or_(by_hand, too_long),
-            )
-            .correlate(OrderRow),
+            and_(OrderRow.state == OrderState.PREPARING, OrderRow.lane_id.in_(by_hand)),
+            OrderRow.id.in_(exchanged),
         )
 
     async def waiting(self, tx: AsyncConnection) -> dict[LaneId, int]:

@@ -16,8 +16,10 @@ from bot.domain.orders import CustomerId, OrderId, parse_proxies
 from bot.upstreams.sandbox import Fault, GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import OWNER, Bench, HandClock, opened
+from tests.conftest import ON_SQLITE
 from tests.faults.races import EXCHANGE, LOST, delivered_piece, exchanged_as_told, told
 from tests.services.test_guards import Broken, breaking
+from tests.services.test_search import growing
 
 _S = ExchangeState
 
@@ -200,6 +202,18 @@ async def test_an_exchange_that_is_done_after_it_was_given_up_reaches_its_custom
         assert await states(bench) == [_S.DONE]
         assert await told(bench, order, "order_exchanged") == 1
         await exchanged_as_told(bench)
+
+
+@ON_SQLITE
+async def test_what_waits_for_an_owner_is_not_looked_for_among_all_orders(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        await wished(bench, 1)
+
+        for look in (bench.shop.cases.inbox, bench.shop.desk.state):
+            steps = await growing(bench, look())
+            assert [step for step in steps if step.startswith("SCAN orders")] == []
 
 
 async def test_an_old_reading_never_takes_the_place_of_newer_proxies(

@@ -150,6 +150,11 @@ LAWS["0009"] = f"""
     ix_postings_moved
 """
 LAWS["0010"] = LAWS["0009"]
+LAWS["0011"] = f"""
+    {LAWS["0010"]}
+    ix_exchanges_state
+    ix_fingerprints_order_id
+"""
 GUARDED = {"0001": "postings", "0008": "plan_changes"}
 """The migrations that make triggers, and the table of each."""
 

@@ -499,7 +499,7 @@ class FingerprintRow(Base):
     """A keyed hash of something delivered: a code, or the login of a proxy. One order has it."""
 
     __tablename__ = "fingerprints"
-    __table_args__ = (_STRICT,)
+    __table_args__ = (Index("ix_fingerprints_order_id", "order_id"), _STRICT)
 
     fingerprint: Mapped[str] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
@@ -590,6 +590,7 @@ class ExchangeRow(Base):
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
         ),
+        Index("ix_exchanges_state", "state", "sent_at"),
         _STRICT,
     )
 

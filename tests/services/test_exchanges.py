@@ -216,6 +216,24 @@ async def test_what_waits_for_an_owner_is_not_looked_for_among_all_orders(
             assert [step for step in steps if step.startswith("SCAN orders")] == []
 
 
+@ON_SQLITE
+async def test_an_exchange_costs_the_same_however_many_orders_there_are(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        await wished(bench, 1)
+
+        steps = [
+            step for _ in range(2) for step in await growing(bench, bench.shop.exchanges.step())
+        ]
+        steps += await growing(bench, bench.shop.exchanges.watch())
+
+        assert await states(bench) == [_S.DONE]
+        # Those under way have an index of their own, and are few.
+        few = "SCAN exchanges USING INDEX uq_exchanges_under_way"
+        assert [step for step in steps if step.startswith("SCAN") and step != few] == []
+
+
 async def test_an_old_reading_never_takes_the_place_of_newer_proxies(
     database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
 ) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import ExchangeRow, LaneRow, OrderRow
 from bot.db.session import Database
+from bot.db.vault import SealBroken
 from bot.domain.clock import Clock
 from bot.domain.errors import (
     Busy,
@@ -142,7 +143,7 @@ class Exchanges:
         if row is None or row.state not in READABLE:
             raise TooLate
         delivery = proxies_in(pasted, row.quantity)
-        _, before = await self._orders.delivered(order)
+        before = await self._held(order)
         if _same(before, delivery):
             is_mine = await self._end(row, READABLE, _S.UNCHANGED, by=by)
         else:
@@ -251,7 +252,7 @@ class Exchanges:
         made = await self._made(row)
         delivery = None if made is None else made.whole(row.quantity)
         if made is not None and isinstance(delivery, Credentials):
-            _, before = await self._orders.delivered(order)
+            before = await self._held(order)
             if not _same(before, delivery):
                 try:
                     await self._replace(row, delivery, made.raw)
@@ -279,12 +280,24 @@ class Exchanges:
             log.warning("exchanged order cannot be read", order=row.order_id, code=error.code)
             return None
 
+    async def _held(self, order: OrderId) -> Delivery | None:
+        """What the order held before; None where nobody can open it.
+
+        Then there is nothing to keep: what the provider shows takes its place.
+        """
+        try:
+            _, before = await self._orders.delivered(order)
+        except SealBroken:
+            log.warning("a delivery cannot be opened", order=order)
+            return None
+        return before
+
     async def _look_late(self, row: Row[Any]) -> None:
         order, began_at = OrderId(row.order_id), self._clock.now()
         made = await self._made(row)
         delivery = None if made is None else made.whole(row.quantity)
         if made is not None and isinstance(delivery, Credentials):
-            _, before = await self._orders.delivered(order)
+            before = await self._held(order)
             if not _same(before, delivery):
                 try:
                     if await self._replace_late(row, delivery, made.raw, began_at):
@@ -416,7 +429,7 @@ class Exchanges:
             return (await reader.execute(query)).all()
 
 
-def _same(before: Delivery, after: Credentials) -> bool:
+def _same(before: Delivery | None, after: Credentials) -> bool:
     """Whether these are the same proxies, in whatever order they are told."""
     if not isinstance(before, Credentials):
         return False

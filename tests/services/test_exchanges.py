@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from bot.db.models import ExchangeRow
+from bot.db.models import DeliveryRow, ExchangeRow
 from bot.domain.errors import DeliveredBefore
 from bot.domain.exchanges import ExchangeState
 from bot.domain.orders import CustomerId, OrderId, parse_proxies
@@ -201,6 +201,26 @@ async def test_an_exchange_that_is_done_after_it_was_given_up_reaches_its_custom
 
         assert await states(bench) == [_S.DONE]
         assert await told(bench, order, "order_exchanged") == 1
+        await exchanged_as_told(bench)
+
+
+async def test_credentials_that_cannot_be_opened_hold_up_no_other_exchange(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        damaged, whole = await wished(bench, 2)
+        async with bench.shop.database.write() as tx:
+            sealed = await tx.scalar(select(DeliveryRow.sealed).filter_by(order_id=damaged))
+            assert sealed is not None
+            await tx.execute(
+                update(DeliveryRow).filter_by(order_id=damaged).values(sealed=sealed[:-1])
+            )
+
+        await settle(bench)
+
+        # What the provider shows takes the place of what nobody could read.
+        assert await states(bench) == [_S.DONE, _S.DONE]
+        assert await told(bench, whole, "order_exchanged") == 1
         await exchanged_as_told(bench)
 
 

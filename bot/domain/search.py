@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,6 +21,8 @@ from bot.domain.wallets import Posting
 
 LONGEST = 300
 """Characters that are looked for; nothing longer was ever delivered in one word."""
+
+_URL = re.compile(r"[a-z0-9]+://[^\s'\"]+@[^\s'\"/]+", re.ASCII | re.IGNORECASE)
 
 
 class Kind(StrEnum):
@@ -82,14 +85,20 @@ class FoundStray:
 
 
 def sought(words: str) -> str:
-    """The host or username in what was pasted: a whole line or URL counts by its username."""
+    """The host or username in what was pasted: a whole line or URL counts by its username.
+
+    So does a line of any other format with the URL in it.
+    """
     words = words.strip()
-    try:
-        (proxy,) = parse_proxies(words).proxies
-    except (BadCredentials, ValueError):
-        host, _, port = words.rpartition(":")
-        return host if host and is_port(port) else words
-    return proxy.username
+    url = _URL.search(words)
+    for line in (words, "" if url is None else url[0]):
+        try:
+            (proxy,) = parse_proxies(line).proxies
+        except (BadCredentials, ValueError):
+            continue
+        return proxy.username
+    host, _, port = words.rpartition(":")
+    return host if host and is_port(port) else words
 
 
 def term(text: str) -> str:

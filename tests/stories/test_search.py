@@ -8,6 +8,8 @@ from contextlib import closing
 import pytest
 
 from bot.callbacks import Found, OwnerWallet
+from bot.domain.formats import Format, Formatting
+from bot.domain.orders import Credentials, OrderId
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor
 from tests.stories.test_owner_orders import buy_elsewhere
@@ -64,6 +66,23 @@ async def test_nobody_finds_somebody_elses_order(
         await boris.press(Found(by=by, value=value, before=0).pack())
         assert "#1" not in boris.text, by
         assert "№1" not in boris.text, by
+
+
+async def test_a_line_is_found_in_the_format_that_it_was_delivered_in(
+    app: ShopFloor, customer: Customer
+) -> None:
+    username, password = await bought(app, customer)
+    _, delivery = await app.shop.orders.delivered(OrderId(1))
+    assert isinstance(delivery, Credentials)
+
+    for one in (Format.LINE, Format.URL, Format.CURL, Format.PYTHON):
+        for line in Formatting(one).together(delivery.proxies).splitlines():
+            if username not in line:
+                continue
+            await customer.send(f"/find {line}")
+            assert "Found orders: Proxy" in customer.text, line
+            assert "#1" in customer.text, line
+            assert password not in customer.text
 
 
 async def test_a_number_is_found_as_the_shop_writes_it_in_russian(

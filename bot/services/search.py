@@ -53,7 +53,7 @@ _MOVEMENTS: BindParameter[Any] = bindparam(
     "kinds", (PostingKind.TOPUP, PostingKind.DEBIT), expanding=True, literal_execute=True
 )
 """In the statement itself: SQLite does not see that bound values fit a partial index."""
-_CURRENCY = re.compile(r"\s*(?:USD|USDT)", re.ASCII | re.IGNORECASE)
+_CURRENCY = re.compile(r"\s*USDT?\Z", re.ASCII | re.IGNORECASE)
 
 
 class Search:

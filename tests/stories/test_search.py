@@ -111,7 +111,17 @@ async def test_owners_find_an_order_by_everything_that_is_known_of_it(
         await owner.send(f"/find {words}")
         assert "Order #1" in owner.text, words
         assert "Alice" in owner.text
-    for words in (HOST, username, "4.03", "4,03 USD", "@alice", "alice", "1001", "NodeMaven"):
+    for words in (
+        HOST,
+        username,
+        "4.03",
+        "4,03 USD",
+        "4.03 usdt",
+        "@alice",
+        "alice",
+        "1001",
+        "NodeMaven",
+    ):
         await owner.send(f"/find {words}")
         assert "#1: Alice (1001, @alice), NodeMaven · 1 GB" in owner.text, words
         assert "#2" not in owner.text, words

@@ -325,12 +325,15 @@ class Exchanges:
             return await self._give(tx, row, (_S.UNCHANGED,), delivery, raw)
 
     async def _ask_owners(self, row: Row[Any]) -> None:
-        """Only they can say what the order holds: told at once, and every hour."""
+        """Only they can say what the order holds: told at once, and every hour.
+
+        Not of an order that was refunded: its customer is owed nothing more.
+        """
         hours = (self._clock.now() - row.sent_at) // timedelta(hours=1)
-        async with self._database.write() as tx:
-            await self._outbox.owe_owners(
-                tx, ExchangeToDeliver(OrderId(row.order_id)), dedupe=f"exchange:{row.id}:{hours}"
-            )
+        if row.order_state == OrderState.DELIVERED:
+            notice = ExchangeToDeliver(OrderId(row.order_id))
+            async with self._database.write() as tx:
+                await self._outbox.owe_owners(tx, notice, dedupe=f"exchange:{row.id}:{hours}")
         await self._look_again(row, ASK_OWNERS)
 
     async def _look_again(self, row: Row[Any], pause: timedelta) -> None:

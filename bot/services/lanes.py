@@ -296,6 +296,7 @@ class Lanes:
             .where(
                 ExchangeRow.ended_at.is_(None),
                 ExchangeRow.state.in_(READABLE),
+                made.state == OrderState.DELIVERED,
                 or_(made.lane_id.in_(by_hand), too_long),
             )
         )

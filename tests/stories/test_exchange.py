@@ -350,6 +350,29 @@ async def test_without_a_detail_path_an_owner_delivers_the_new_ones(
 
 
 @BY_HAND
+async def test_nobody_is_asked_for_new_proxies_of_an_order_that_was_refunded(
+    app: ShopFloor, customer: Customer, owner: Customer, stat: StatProxiesSandbox
+) -> None:
+    await buy(customer)
+    await owner.tap("Deliver by hand")
+    await owner.send("\n".join(f"198.51.100.{one}:6000:ann:secret" for one in (7, 8, 9)))
+    await ask(customer)
+    await customer.tap("Exchange all")
+    await app.pass_time(5, step=1)
+    await owner.send("/order 1")
+    await owner.tap("Refund")
+    await owner.send("broken")
+    await owner.tap("Confirm")
+    heard = len(owner.messages)
+
+    await app.pass_time(2 * 3600, step=300)
+
+    assert [one.text for one in owner.messages[heard:]] == []
+    await owner.send("/shop")
+    assert "No order needs you." in owner.text
+
+
+@BY_HAND
 async def test_an_owner_who_sees_the_same_lines_says_that_nothing_was_done(
     app: ShopFloor, customer: Customer, owner: Customer, stat: StatProxiesSandbox
 ) -> None:

@@ -102,9 +102,13 @@ async def _run() -> int:
 
 
 async def _setup() -> int:
+    import signal
     from getpass import getpass
 
     from bot.settings import Settings
+
+    # asyncio would only cancel a task, and nobody hears of that while a question waits.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     _configure_logs(Settings.load())
     from bot.setup import setup

@@ -35,7 +35,7 @@ async def setup(env_file: Path, ask: Ask, ask_secret: Ask) -> int:
         if not settings.admin_ids:
             print("\n2. The owner: you.")
             await asked.owner()
-        if not settings.gateproxy_tokens:
+        if not (settings.gateproxy_tokens or settings.statproxies_key):
             print(
                 "\n3. The account to buy from. GateProxy's own Telegram bot shows its API token."
             )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +15,8 @@ import pytest
 from bot.settings import BadSettings, Settings
 from bot.setup import setup
 from bot.upstreams.sandbox import TOKEN as GATEPROXY_TOKEN
-from tests.e2e.conftest import Neighbours
+from tests.demo.running import until
+from tests.e2e.conftest import ROOT, Neighbours
 from tests.telegram import ALICE, OLGA, TOKEN
 
 UNKNOWN = "7000000001:" + "B" * 35
@@ -122,6 +127,38 @@ async def test_only_what_is_missing_is_asked_for(desk: Desk) -> None:
     text = desk.file.read_text()
     assert text.startswith(f"# mine\nBOT_TOKEN={TOKEN}\n")
     assert "SUPPORT=@olga_owner" in text
+
+
+async def test_who_sells_from_statproxies_alone_is_asked_for_no_other_account(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STATPROXIES_KEY", "sk_of_mine")
+    monkeypatch.setenv("STATPROXIES_URL", "http://127.0.0.1:1")
+    desk.file.write_text(f"BOT_TOKEN={TOKEN}\nADMIN_IDS={OLGA.id}\n")
+
+    await desk.answers()
+
+    assert desk.asked == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
+def test_one_press_of_ctrl_c_ends_a_question(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "bot", "setup"],
+        cwd=tmp_path, env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as asking:  # fmt: skip
+        assert asking.stdout is not None
+        try:
+            while asking.stdout.read(1) != "(":
+                pass
+            # A signal between the question and the wait for its answer would go by unheard.
+            state = Path(f"/proc/{asking.pid}/stat")
+            until(lambda: state.read_text().rpartition(")")[2].split()[0] == "S")
+            asking.send_signal(signal.SIGINT)
+            assert asking.wait(20) == 130
+        finally:
+            asking.kill()
 
 
 async def test_a_file_that_is_wrong_already_is_left_alone(desk: Desk) -> None:

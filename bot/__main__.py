@@ -15,20 +15,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 when it did what it says, 1 when not, 2 for a wrong command line."""
     parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    commands.add_parser("run", help="sell: needs BOT_TOKEN, ADMIN_IDS and a token of an upstream")
-    demo = commands.add_parser("demo", help="try the shop in a browser, without any token")
+
+    def command(name: str, promise: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=promise, description=promise)
+
+    command("run", "sell; needs BOT_TOKEN, ADMIN_IDS and a token of an upstream")
+    demo = command("demo", "try the shop in a browser, without any token")
     demo.add_argument("--port", type=int, default=8765, help="of the page on 127.0.0.1")
-    commands.add_parser("setup", help="ask for what is missing, try it and write .env")
-    commands.add_parser("check", help="say in one list what is missing or wrong")
-    commands.add_parser("probe", help="show how the upstreams answer, without any value")
-    commands.add_parser("audit", help="recompute the books; 1 when anything differs")
-    backup = commands.add_parser("backup", help="copy the books, check the copy and seal it")
+    command("setup", "ask for what is missing, try it and write .env")
+    command("check", "say in one list what is missing or wrong")
+    command("probe", "show how the upstreams answer, without any value")
+    command("audit", "recompute the books; 1 when anything differs")
+    backup = command("backup", "copy the books, check the copy and seal it")
     backup.add_argument("folder", nargs="?", metavar="FOLDER", help="else BACKUP_DIR")
-    restore = commands.add_parser("restore", help="put a backup in the database's place")
-    restore.add_argument("file", metavar="FILE")
-    commands.add_parser("rekey", help="seal stored credentials with a new key")
-    orders = commands.add_parser("orders", help="print every order, without credentials")
-    orders.add_argument("--format", choices=("jsonl", "csv"), default="jsonl")
+    restore = command("restore", "put a backup in the database's place")
+    restore.add_argument("file", metavar="FILE", help="as `backup` or the running bot made it")
+    command("rekey", "seal stored credentials with a new key")
+    orders = command("orders", "print every order, without credentials")
+    orders.add_argument(
+        "--format", choices=("jsonl", "csv"), default="jsonl", help="a line each, or a table"
+    )
     given = parser.parse_args(arguments)
     if given.command is None:
         parser.print_help(sys.stderr)

@@ -257,6 +257,19 @@ def test_the_table_of_commands_is_the_command_line(capsys: pytest.CaptureFixture
     assert named == commands_said(capsys)
 
 
+def test_each_command_says_what_it_does_in_its_own_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = dict(re.findall(r"^ {4}(\w+) {2,}(.+)$", capsys.readouterr().out, re.MULTILINE))
+
+    for name, promise in told.items():
+        with pytest.raises(SystemExit):
+            main([name, "--help"])
+        assert promise in capsys.readouterr().out
+
+
 def test_every_command_of_the_chat_is_told_of_and_no_other() -> None:
     told = set(re.findall(r"`/([a-z]+)[ `]", README))
 

@@ -53,6 +53,16 @@ def _account(t: Texts, lane: LaneState) -> Text:
             "{upstream} account {lane}: no token in the settings", upstream=name, lane=lane.id
         )
         return _waits(t, line)
+    if not lane.is_listed:
+        line = t(
+            "{upstream} account {lane}: its order list could not be read, so nothing is sold",
+            upstream=name,
+            lane=lane.id,
+        )
+        return _waits(t, line)
+    if not lane.has_balance:
+        line = t("{upstream} account {lane}: its order list was read", upstream=name, lane=lane.id)
+        return _works(t, line)
     if lane.balance is None:
         return _waits(
             t, t("{upstream} account {lane}: balance not read yet", upstream=name, lane=lane.id)

@@ -271,6 +271,11 @@ def of_welcome(t: Texts) -> Iterator[Shown]:
     )
     yield show("everything works", welcome, t, works, EVERYTHING_RULE)
     yield show("nothing was read yet", welcome, t, nothing_yet, EVERYTHING_RULE)
+    no_balance = LaneState(
+        LaneId(1), "statproxies", None, None, 0, has_token=True, has_balance=False
+    )
+    both = (no_balance, replace(no_balance, id=LaneId(2), is_listed=False))
+    yield show("balances untold", welcome, t, replace(works, lanes=both), EVERYTHING_RULE)
 
 
 def of_notices(t: Texts) -> Iterator[Shown]:

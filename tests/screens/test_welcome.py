@@ -46,6 +46,16 @@ def test_what_does_not_work_yet_is_named() -> None:
     assert "⚠️ Books: selling is stopped, see /shop" in said
 
 
+def test_an_account_that_tells_no_balance_works_once_its_orders_could_be_read() -> None:
+    read = LaneState(LaneId(1), "statproxies", None, None, 0, has_token=True, has_balance=False)
+    lanes = (read, replace(read, id=LaneId(2), is_listed=False))
+
+    said = visible(welcome(EN, replace(STATE, lanes=lanes), RULE))
+
+    assert "✅ StatProxies account 1: its order list was read" in said
+    assert "⚠️ StatProxies account 2: its order list could not be read, so nothing is sold" in said
+
+
 def test_books_that_were_not_audited_yet_stop_nothing() -> None:
     said = visible(welcome(EN, replace(STATE, audited_at=None), RULE))
 

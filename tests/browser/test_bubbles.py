@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.cast import ALICE
+from bot.demo.cast import ALICE, BORIS
 from bot.demo.telegram import UploadedFile
 from tests.browser.conftest import Open
 from tests.browser.person import Phone, expect
@@ -63,6 +63,15 @@ def test_buttons_have_their_colours_and_a_disabled_one_does_nothing(
 
     assert len(found) == len(styles)
     expect(alice.last.get_by_role("button", name="2/5")).to_be_disabled()
+
+
+def test_the_keyboard_goes_on_in_the_chat_after_start(stage: Stage, visit: Open) -> None:
+    boris = visit(at=stage.url, size=(1900, 950)).phone(BORIS.id)
+
+    boris.node.get_by_role("button", name="START").press("Enter")
+
+    expect(boris.bubbles).to_have_count(1)
+    expect(boris.node.get_by_role("log")).to_be_focused()
 
 
 def test_a_tap_ends_in_a_toast_or_in_an_alert(stage: Stage, alice: Phone) -> None:

@@ -138,8 +138,11 @@ export class Phone {
     if (news.length) this.types(false);
     this.place(messages, isFirst);
     this.about.replaceChildren(make("b", { textContent: words.empty }), about);
-    this.start.hidden = messages.length > 0;
-    this.write.hidden = !messages.length;
+    const hasBegun = messages.length > 0;
+    // START goes away with its press; the next Tab goes on in the chat.
+    if (hasBegun && document.activeElement === this.start) this.chat.focus({ preventScroll: true });
+    this.start.hidden = hasBegun;
+    this.write.hidden = !hasBegun;
     this.drawUnder(keyboard);
     if (stays) this.toEnd();
     if (news.length) this.follow = false;

@@ -282,7 +282,7 @@ def guide(t: Texts, support: str | None, *, is_owner: bool = False) -> Screen:
             ),
             t("If an order cannot be delivered, the held money goes back to your balance."),
             reach,
-            t("/browse · /orders · /usage · /balance · /language · /cancel"),
+            t("/browse · /orders · /find · /usage · /balance · /language · /cancel"),
             lines(
                 t("<b>You run this shop.</b> Customers do not see these:"),
                 t("/shop · /topup · /debit · /markup · /plans · /order · /block · /unblock"),

@@ -155,6 +155,10 @@ LAWS["0011"] = f"""
     ix_exchanges_state
     ix_fingerprints_order_id
 """
+LAWS["0012"] = f"""
+    {LAWS["0011"]}
+    ix_subscriptions_ends_at
+"""
 GUARDED = {"0001": "postings", "0008": "plan_changes"}
 """The migrations that make triggers, and the table of each."""
 

@@ -552,6 +552,7 @@ class SubscriptionRow(Base):
             sqlite_where=text("cancelled_at IS NULL"),
             postgresql_where=text("cancelled_at IS NULL"),
         ),
+        Index("ix_subscriptions_ends_at", "ends_at"),
         _STRICT,
     )
 

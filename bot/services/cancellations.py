@@ -32,6 +32,8 @@ LISTED_BY = timedelta(minutes=10)
 MOST_PAGES = 200
 SHOWN = 20
 
+_RUNNING = SubscriptionRow.cancelled_at.is_(None)
+
 
 class Cancellations:
     """What keeps a sale of one period from being paid for twice. No customer waits for it."""
@@ -55,16 +57,15 @@ class Cancellations:
 
     async def shown(self) -> tuple[Subscription, ...]:
         """What still runs, the oldest first, and what is cancelled but still works."""
-        now = self._clock.now()
-        works = SubscriptionRow.ends_at > now
-        query = (
-            self._query()
-            .where(or_(SubscriptionRow.cancelled_at.is_(None), works))
-            .order_by(SubscriptionRow.cancelled_at.is_not(None), SubscriptionRow.ends_at)
-            .limit(SHOWN)
-        )
+        by_end = self._query().order_by(SubscriptionRow.ends_at).limit(SHOWN)
+        # By themselves, and not looked for among all by their end: they are few.
+        running = SubscriptionRow.id.in_(select(SubscriptionRow.id).where(_RUNNING))
         async with self._database.read() as reader:
-            rows = (await reader.execute(query)).all()
+            rows = [
+                row
+                for which in (running, self._works())
+                for row in (await reader.execute(by_end.where(which))).all()
+            ][:SHOWN]
         return tuple(
             Subscription(
                 SubscriptionId(row.id), row.upstream, row.reference, row.plan,
@@ -75,15 +76,11 @@ class Cancellations:
         )  # fmt: skip
 
     async def counts(self) -> tuple[int, int]:
-        """How many are not cancelled yet, and how many are there at all that still work."""
-        running = SubscriptionRow.cancelled_at.is_(None)
-        works = or_(running, SubscriptionRow.ends_at > self._clock.now())
+        """How many are not cancelled yet, and how many with those that are and still work."""
         query = select(func.count()).select_from(SubscriptionRow)
         async with self._database.read() as reader:
-            return (
-                await reader.scalar(query.where(running)) or 0,
-                await reader.scalar(query.where(works)) or 0,
-            )
+            running = await reader.scalar(query.where(_RUNNING)) or 0
+            return running, running + (await reader.scalar(query.where(self._works())) or 0)
 
     async def done_by_hand(self, subscription: SubscriptionId, by: CustomerId) -> None:
         """An owner has cancelled it at the upstream's own site; a second tap changes nothing."""
@@ -162,7 +159,7 @@ class Cancellations:
         async with self._database.write() as tx:
             await tx.execute(
                 update(SubscriptionRow)
-                .where(SubscriptionRow.id == subscription, SubscriptionRow.cancelled_at.is_(None))
+                .where(SubscriptionRow.id == subscription, _RUNNING)
                 .values(**values)
             )
 
@@ -182,13 +179,14 @@ class Cancellations:
 
     async def _running(self, which: ColumnElement[bool]) -> list[Row[Any]]:
         query = (
-            self._query()
-            .where(SubscriptionRow.cancelled_at.is_(None), which)
-            .order_by(SubscriptionRow.next_at)
-            .limit(AT_ONCE)
+            self._query().where(_RUNNING, which).order_by(SubscriptionRow.next_at).limit(AT_ONCE)
         )
         async with self._database.read() as reader:
             return list((await reader.execute(query)).all())
+
+    def _works(self) -> ColumnElement[bool]:
+        """Cancelled, and paid for a while yet."""
+        return ~_RUNNING & (SubscriptionRow.ends_at > self._clock.now())
 
     def _query(self) -> Any:
         return select(SubscriptionRow.__table__, LaneRow.upstream).join(

@@ -90,7 +90,7 @@ class Outbox:
             await self.owe_owners(tx, notice, dedupe=f"{dedupe}:{hour}")
 
     async def due(self, limit: int = 30) -> tuple[Owed, ...]:
-        """The oldest notice of each chat, where its time has come."""
+        """The oldest notice of each chat where its time has come, first what is due longest."""
         earlier = aliased(OutboxRow)
         query = (
             select(
@@ -110,7 +110,9 @@ class Outbox:
                     earlier.id < OutboxRow.id,
                 ),
             )
-            .order_by(OutboxRow.id)
+            # As they are due, which is how the few of them are indexed: by their numbers, the
+            # database would pass by everything that was ever sent.
+            .order_by(OutboxRow.next_at, OutboxRow.id)
             .limit(limit)
         )
         async with self._database.read() as reader:

@@ -18,8 +18,8 @@ from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import OWNER, Bench, HandClock, opened
 from tests.conftest import ON_SQLITE
 from tests.faults.races import EXCHANGE, LOST, delivered_piece, exchanged_as_told, told
+from tests.growth import growing
 from tests.services.test_guards import Broken, breaking
-from tests.services.test_search import growing
 
 _S = ExchangeState
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable
-from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import delete, select, update
 
 from bot.db.models import DeliveryRow, SearchTermRow
 from bot.domain.search import Kind, Way
 from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import Bench, HandClock, opened
 from tests.conftest import ON_SQLITE
+from tests.growth import growing
 
 HOST = "gate.nodemaven.com"
 
@@ -86,34 +85,3 @@ async def test_whatever_is_typed_is_looked_for_by_indexes(bench: Bench, words: s
 
     for mine in (None, customer):
         assert await growing(bench, bench.shop.search.look(words, mine)) == [], mine
-
-
-async def growing(bench: Bench, act: Awaitable[object]) -> list[str]:
-    """The steps of what is asked of the database that cost more as the shop grows.
-
-    Each statement is looked at with its values bound, as it is run.
-    """
-    asked: list[tuple[str, Any]] = []
-
-    def note(_: object, __: object, statement: str, values: Any, *___: object) -> None:
-        asked.append((statement, values))
-
-    engines = [bench.shop.database.writer.sync_engine, bench.shop.database._reader.sync_engine]
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    try:
-        await act
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
-    steps = []
-    async with bench.shop.database.read() as reader:
-        for statement, values in asked:
-            if statement.startswith(("SELECT", "UPDATE", "DELETE")):
-                plan = await reader.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-                steps += [row.detail for row in plan.all()]
-    # How many lanes and providers there are is up to the owner.
-    few = ("SCAN lanes", "SCAN providers", "SCAN CONSTANT", "SCAN (")
-    return [
-        step for step in steps if ("SCAN" in step or "TEMP" in step) and not step.startswith(few)
-    ]

@@ -49,6 +49,7 @@ from bot.services.restores import (
     Restored,
     Restores,
     alone,
+    check_readable,
     discard,
     missing_from,
     stage,
@@ -279,6 +280,8 @@ async def restore(settings: Settings, backup: Path, *, clock: Clock | None = Non
     database = Database(settings.database_url.get_secret_value())
     if not database.is_sqlite:
         raise StartRefused(POSTGRESQL_RESTORE)
+    # Before the key: who mistyped the name on a new machine should not hear that a key is lost.
+    await asyncio.to_thread(check_readable, backup)
     ring = _ring(settings, database, may_make=False)
     heartbeat = data_folder(database) / "heartbeat"
     staged: Path | None = None

@@ -358,6 +358,14 @@ async def test_a_file_that_is_not_there_changes_nothing(place: Place, tmp_path: 
     assert "No such file" in await place.refused(tmp_path / "nothing.backup")
 
 
+async def test_a_file_that_is_not_there_is_told_before_a_key_that_is_not_there(
+    place: Place, tmp_path: Path
+) -> None:
+    said = await place.refused(tmp_path / "mistyped.backup", secret_key=())
+
+    assert "mistyped.backup cannot be restored (No such file or directory)" in said
+
+
 async def test_postgresql_is_sent_to_its_own_tool(place: Place, backup: Path) -> None:
     with pytest.raises(StartRefused, match="use pg_restore"):
         await restore(settings_for("postgresql+asyncpg://shop:hunter2@127.0.0.1:1/x"), backup)

@@ -102,6 +102,19 @@ class Restores:
         return await self._placing.set_aside()
 
 
+def check_readable(backup: Path) -> None:
+    """Refuse a backup that is not there, or not to be read; raises `StartRefused`."""
+    try:
+        backup.open("rb").close()
+    except OSError as error:
+        raise _unusable(backup, error) from None
+
+
+def _unusable(backup: Path, error: OSError) -> StartRefused:
+    problem = f"nothing was changed: {backup} cannot be restored ({error.strerror or error})"
+    return StartRefused(problem)
+
+
 async def stage(file: Path, backup: Path, ring: Sequence[bytes]) -> tuple[Path, About]:
     """Open a backup into a new file beside the database; raises `StartRefused`."""
     staged = file.with_name(f"{file.name}.{os.urandom(8).hex()}.restoring")
@@ -115,8 +128,7 @@ async def stage(file: Path, backup: Path, ring: Sequence[bytes]) -> tuple[Path, 
     except BadArchive as bad:
         raise StartRefused(f"nothing was changed: {bad}") from None
     except OSError as error:
-        problem = f"nothing was changed: {backup} cannot be restored ({error.strerror or error})"
-        raise StartRefused(problem) from None
+        raise _unusable(backup, error) from None
     if damage is not None:
         discard(staged)
         raise StartRefused(f"nothing was changed: {backup} holds a damaged database ({damage})")

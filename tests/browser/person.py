@@ -73,6 +73,12 @@ class Phone:
         """Tap the button on the newest message."""
         self.last.get_by_role("button", name=label).first.click()
 
+    def act(self, message: Locator, label: str) -> None:
+        """Open what can be done with a message, and choose from it."""
+        message.hover()
+        message.locator(".opener").click()
+        message.get_by_role("button", name=label, exact=True).click()
+
     def sees(self, text: str | re.Pattern[str]) -> None:
         """Wait until the newest message says so."""
         expect(self.last).to_contain_text(text)

@@ -8,7 +8,7 @@ const WORTH_A_TAP = "code, pre, tg-spoiler, blockquote[expandable]";
 export function bubble(message, phone) {
   const inside = [];
   const replied = phone.messages.find((each) => each.id === message.reply_to);
-  if (replied) inside.push(make("div", { className: "quoted", textContent: replied.text || "📄" }));
+  if (replied) inside.push(make("div", { className: "quoted", textContent: gist(replied) }));
   if (message.forward_of) {
     inside.push(make("div", { className: "quoted", textContent: words.forwarded(message.forward_of.first_name) }));
   }
@@ -26,7 +26,33 @@ export function bubble(message, phone) {
     parts.push(make("div", { className: "keys" },
       ...message.rows.map((row) => make("div", {}, ...row.map((each) => key(message, each, phone))))));
   }
+  if (!message.users_shared) parts.push(...actions(message, phone));
   return parts;
+}
+
+// A message in one line; what is hidden in it stays so.
+export function gist(message) {
+  return message.entities.filter(({ type }) => type === "spoiler").reduce(
+    (text, { offset, length }) => text.slice(0, offset) + "░".repeat(length) + text.slice(offset + length),
+    message.text || "📄");
+}
+
+// A button beside the bubble, and what it opens; the browser opens and closes it.
+function actions(message, phone) {
+  const menu = make("div", { className: "actions", popover: "auto" });
+  const item = (text, act) => {
+    const node = make("button", { type: "button", textContent: text });
+    node.onclick = () => { menu.hidePopover(); act(); };
+    menu.append(node);
+  };
+  item(words.reply, () => { phone.reply(message); phone.input.focus(); });
+  for (const owner of phone.ownersFor(message)) {
+    item(words.forward(owner.person.first_name), () => phone.forward(message, owner));
+  }
+  const label = words.actions(clock(message, document.documentElement.lang));
+  const opener = make("button", { type: "button", className: "opener", textContent: "⋯", title: label, "aria-label": label });
+  opener.popoverTargetElement = menu;
+  return [opener, menu];
 }
 
 function picture(message) {
@@ -73,11 +99,14 @@ export function reveal(node) {
 }
 
 function meta(message, language) {
-  const at = new Date((message.edited_at ?? message.date) * 1000);
-  const clock = at.toLocaleTimeString(language, { timeStyle: "short" });
   const edited = message.edited ? `${words.edited} ` : "";
-  return make("span", { className: "meta" }, edited, make("time", { dateTime: at.toISOString(), textContent: clock }));
+  return make("span", { className: "meta" }, edited,
+    make("time", { dateTime: writtenAt(message).toISOString(), textContent: clock(message, language) }));
 }
+
+const writtenAt = (message) => new Date((message.edited_at ?? message.date) * 1000);
+
+const clock = (message, language) => writtenAt(message).toLocaleTimeString(language, { timeStyle: "short" });
 
 function key(message, button, phone) {
   const node = make("button", { type: "button", textContent: button.text, className: button.style ?? "" });

@@ -1,5 +1,5 @@
 // One person's phone: the chat with the bot, what is unread, and where one writes.
-import { bubble, reveal } from "/page/bubble.js";
+import { bubble, gist, reveal } from "/page/bubble.js";
 import { arrange, ask, get, make, post } from "/page/tools.js";
 import { words } from "/page/words.js";
 
@@ -38,6 +38,10 @@ export class Phone {
     this.input = make("textarea", { rows: 1, autocomplete: "off", maxLength: 4096, enterKeyHint: "send" });
     this.slash = make("button", { type: "button", "aria-expanded": "false" });
     this.sender = make("button", { type: "submit", textContent: "➤" });
+    this.quoted = make("span", { id: `quoted-${person.id}` });
+    this.leave = make("button", { type: "button", textContent: "✕" });
+    this.replying = make("div", { className: "replying", hidden: true }, this.quoted, this.leave);
+    this.input.setAttribute("aria-describedby", this.quoted.id);
     this.write = make("form", { className: "write" }, this.menu, this.slash, this.input, this.sender);
     this.start = make("button", { type: "button", className: "start" });
     this.under = make("div", { className: "under", hidden: true });
@@ -46,7 +50,7 @@ export class Phone {
       make("header", {}, make("span", { className: "avatar bot", textContent: "🛍", "aria-hidden": "true" }),
         make("div", {}, make("strong", { textContent: "Demo Shop" }), this.status), this.globe),
       make("div", { className: "room" }, this.toasts, this.chat, this.down),
-      this.start, this.write, this.under);
+      this.start, this.replying, this.write, this.under);
     this.tabRole = make("small");
     this.badge = make("span", { className: "badge" });
     this.tab = make("button", { type: "button", role: "tab", id: `tab-${person.id}`, "aria-controls": this.node.id },
@@ -59,10 +63,15 @@ export class Phone {
     this.write.onsubmit = (event) => { event.preventDefault(); this.submit(); };
     this.input.oninput = () => this.offer(/^\/\w*$/.test(this.input.value) ? this.input.value : null);
     this.write.onkeydown = (event) => {
-      if (event.key === "Escape") { this.offer(null); this.input.focus(); }
+      if (event.key === "Escape") {
+        if (this.menu.hidden) this.reply(null);
+        this.offer(null);
+        this.input.focus();
+      }
       if (event.key === "Enter" && !event.shiftKey && event.target === this.input) { event.preventDefault(); this.submit(); }
     };
     this.slash.onclick = () => this.offer(this.menu.hidden ? "/" : null);
+    this.leave.onclick = () => { this.reply(null); this.input.focus(); };
     this.globe.onclick = () => this.send("/language");
     this.start.onclick = () => this.send("/start");
     this.down.onclick = () => { this.toEnd(); this.chat.focus(); };
@@ -85,7 +94,7 @@ export class Phone {
     this.fresh.textContent = words.fresh;
     this.start.textContent = words.start;
     this.slash.textContent = words.menu;
-    for (const [node, title] of [[this.globe, words.language_of], [this.sender, words.send], [this.down, words.down]]) {
+    for (const [node, title] of [[this.globe, words.language_of], [this.sender, words.send], [this.down, words.down], [this.leave, words.noReply]]) {
       node.title = title;
       node.setAttribute("aria-label", title);
     }
@@ -98,16 +107,40 @@ export class Phone {
 
   get isAtEnd() { return this.chat.scrollHeight - this.chat.scrollTop - this.chat.clientHeight < NEAR; }
 
-  submit() {
-    if (this.input.value.trim()) this.send(this.input.value);
+  submit(text = this.input.value) {
+    if (text.trim()) {
+      this.send(text, { reply_to: this.replied?.id });
+      this.reply(null);
+    }
     this.input.value = "";
     this.offer(null);
   }
 
-  send(text) {
+  // The message that the next one answers; null for none.
+  reply(message) {
+    const stays = this.isAtEnd;
+    this.replied = message;
+    this.replying.hidden = !message;
+    this.quoted.textContent = message ? words.replyTo(gist(message)) : "";
+    if (stays) this.toEnd();
+  }
+
+  // Whom one's own message can be forwarded to: people write to each other elsewhere, and only an
+  // owner brings what a customer wrote back to the bot.
+  ownersFor(message) {
+    if (message.from_bot) return [];
+    return [...this.neighbours.values()].filter((each) => each !== this && each.person.role === "owner");
+  }
+
+  forward(message, owner) {
+    owner.send(message.text, { forward_of: this.person.id });
+    this.toast(words.passedOn(owner.person.first_name));
+  }
+
+  send(text, more = {}) {
     this.follow = true;
     this.divider = null;
-    post("/sim/message", { person: this.person.id, text }).catch((error) => this.toast(error.message));
+    post("/sim/message", { person: this.person.id, text, ...more }).catch((error) => this.toast(error.message));
   }
 
   // The chat, drawn anew where it changed; at most one request at a time.
@@ -129,6 +162,8 @@ export class Phone {
     this.transcript = transcript;
     this.messages = messages;
     this.commands = commands;
+    // It may have been changed or deleted meanwhile.
+    if (this.replied) this.reply(messages.find((each) => each.id === this.replied.id));
     const stays = isFirst || this.follow || (this.isVisible && this.isAtEnd);
     const news = messages.filter((each) => each.from_bot && !this.drawn.has(each.id));
     if (!isFirst && news.length && !stays) {
@@ -304,7 +339,7 @@ export class Phone {
     this.menu.replaceChildren(...fitting.map(({ command, description }) => {
       const node = make("button", { type: "button", lang: this.language },
         make("b", { textContent: `/${command}` }), make("span", { textContent: description }));
-      node.onclick = () => { this.send(`/${command}`); this.input.value = ""; this.offer(null); this.input.focus(); };
+      node.onclick = () => { this.submit(`/${command}`); this.input.focus(); };
       return node;
     }));
   }

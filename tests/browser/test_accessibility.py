@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.browser.conftest import Open
@@ -84,3 +86,49 @@ def test_light_and_dark_are_one_press_apart(visit: Open) -> None:
     screen.page.get_by_role("button", name="Light or dark").click()
 
     assert screen.page.evaluate(colour) != light
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["laptop", "phone"])
+def test_a_link_leads_to_the_strip_and_another_one_back_to_where_one_was(
+    visit: Open, size: tuple[int, int]
+) -> None:
+    screen = visit(size=size)
+    page = screen.page
+    alice = screen.phone(ALICE)
+    there = page.get_by_role("link", name="Go to what can go wrong")
+    back = page.get_by_role("link", name="Back to the chat")
+    box = alice.node.get_by_role("textbox")
+    unseen = re.compile(r"inset\(50%\)")
+    expect(there).to_have_css("clip-path", unseen)
+    box.focus()
+
+    there.focus()
+    expect(there).not_to_have_css("clip-path", unseen)
+    expect(there).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#controls button").first).to_be_focused()
+
+    page.locator("#controls button").last.focus()
+    page.keyboard.press("Tab")
+    expect(back).to_be_focused()
+    expect(back).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Enter")
+    expect(box).to_be_focused()
+
+
+def test_the_link_to_the_strip_comes_first_and_the_one_back_leads_to_the_chats(
+    visit: Open,
+) -> None:
+    screen = visit(size=(1280, 800))
+    keyboard = screen.page.keyboard
+    expect(screen.phone(ALICE).bubbles).not_to_have_count(0)
+
+    keyboard.press("Tab")
+    expect(screen.page.get_by_role("link", name="Go to what can go wrong")).to_be_focused()
+    screen.page.get_by_role("link", name="Back to the chat").focus()
+    keyboard.press("Enter")
+    keyboard.press("Tab")
+
+    language = screen.phone(ALICE).node.get_by_role("button", name="Language of the bot")
+    expect(language).to_be_focused()

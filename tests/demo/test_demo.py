@@ -46,7 +46,7 @@ def test_the_page_says_demo_and_asks_nobody_else_for_anything(demo: Demo) -> Non
 
     assert "<b>DEMO</b>" in page
     for text in (page, *files.values()):
-        assert not re.search(r"""(?:(?:src|href)=|from )["'](?!data:|/page/)""", text)
+        assert not re.search(r"""(?:(?:src|href)=|from )["'](?!data:|/page/|#)""", text)
         assert not re.search(r"@import|url\(|//[a-z]+\.", text)
 
 

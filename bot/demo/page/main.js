@@ -64,6 +64,17 @@ function chooseTheme(theme) {
   node.onclick = () => { chooseTheme(isDark ? "light" : "dark"); remember("theme", isDark ? "light" : "dark"); };
 }
 
+// From the strip back to where one was in a chat, if that is still there.
+function leadBack() {
+  let left = null;
+  document.getElementById("phones").addEventListener("focusin", (event) => { left = event.target; });
+  document.getElementById("back").addEventListener("click", (event) => {
+    if (!left?.checkVisibility()) return;
+    event.preventDefault();
+    left.focus();
+  });
+}
+
 function listen() {
   const of = (event) => {
     const id = JSON.parse(event.data).chat_id;
@@ -89,6 +100,7 @@ async function begin() {
   introduce(people);
   addControls(controls);
   addTabs();
+  leadBack();
   const preferred = remembered("language") ?? (navigator.language.startsWith("ru") ? "ru" : "en");
   document.documentElement.dataset.theme = remembered("theme") ?? "";
   if (!document.documentElement.dataset.theme) delete document.documentElement.dataset.theme;

@@ -33,10 +33,13 @@ def _kind(key: Any) -> Any:
     return type(dialect), *rest
 
 
+_COMPILED = Compiled()
+
+
 @contextmanager
 def compiled_once() -> Iterator[None]:
     """Let the shops that are opened from here on share what they compile."""
-    shared = partial(create_async_engine, execution_options={"compiled_cache": Compiled()})
+    shared = partial(create_async_engine, execution_options={"compiled_cache": _COMPILED})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "create_async_engine", shared)
         yield

@@ -8,27 +8,20 @@ import random
 import selectors
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar, TypeVarTuple
 
-import aiosqlite
-import pytest
-from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-import bot.db.session
 from bot.domain.clock import Clock
+from tests.compiled import compiled_once
+from tests.inline import InlineConnection, without_threads
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 START: Final = datetime(2026, 11, 22, 10, tzinfo=UTC)
-BUSY_SECONDS: Final = 30.0
-"""How long a connection waits for another one's lock, as the shop's own settings say."""
 GIVES_WAY: Final = 0.2
 """How often somebody else gets a turn before a statement: real drivers always let others on."""
 
@@ -123,7 +116,7 @@ class Life:
     died_at: str | None = None
     stood_still_at: str | None = None
     _wakes_at: float = 0.0
-    _connections: list[InlineConnection] = field(default_factory=list)
+    _connections: list[MortalConnection] = field(default_factory=list)
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def reach(self, point: str) -> None:
@@ -150,7 +143,7 @@ class Life:
         self.is_dead = True
         self.died_at = point
         for connection in self._connections:
-            connection.vanish()
+            connection.stop()
         for task in self._tasks:
             task.cancel()
 
@@ -182,7 +175,7 @@ class Life:
             raise Died
         return task.result()
 
-    def adopt(self, connection: InlineConnection) -> None:
+    def adopt(self, connection: MortalConnection) -> None:
         """From now on the connection dies with this process."""
         self._connections.append(connection)
 
@@ -195,25 +188,17 @@ def current_life() -> Life:
     return _LIFE.get()
 
 
-class InlineConnection(aiosqlite.Connection):
-    """The driver of the shop without its thread: the same calls, made at once.
-
-    What another connection has locked is waited for in virtual time.
-    """
+class MortalConnection(InlineConnection):
+    """A connection that dies with its process, and waits for what is locked in virtual time."""
 
     def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
-        super().__init__(connector, 64)
+        super().__init__(connector)
         self._life = current_life()
         self._life.adopt(self)
-        self._tx: Any = _AtOnce()
-
-    def __await__(self) -> Any:
-        return self._opened().__await__()
 
     async def _opened(self) -> InlineConnection:
         await self._life.awake()
-        self._connection = self._connector()
-        return self
+        return await super()._opened()
 
     async def _execute(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
         if not self._running or self._connection is None:
@@ -230,84 +215,27 @@ class InlineConnection(aiosqlite.Connection):
         if life.chance.random() < GIVES_WAY:
             await asyncio.sleep(0)
             life.reach("turn")
-        if args and str(args[0]).startswith("PRAGMA busy_timeout"):
-            # The system's own waiting would stop everybody: there is one thread for all.
-            args = ("PRAGMA busy_timeout = 0",)
         result = await self._unlocked(fn, *args, **kwargs)
         if point == "commit":
             life.reach("commit after")
             await life.awake()
         return result
 
+    async def _wait(self) -> None:
+        await super()._wait()
+        await self._life.awake()
+
     @property
     def is_writing(self) -> bool:
         """Whether a transaction is open."""
         return self._connection is not None and self._connection.in_transaction
 
-    async def _unlocked(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
-        waited = 0.0
-        while True:
-            try:
-                return fn(*args, **kwargs)
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or waited > BUSY_SECONDS:
-                    raise
-            waited += 0.01
-            await asyncio.sleep(0.01)
-            await self._life.awake()
-
-    def vanish(self) -> None:
-        """Close without a commit, as the end of a process does."""
-        self._running = False
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    async def close(self) -> None:
-        self.vanish()
-
-    def stop(self) -> None:
-        self.vanish()
-
-
-class _AtOnce:
-    def put_nowait(self, job: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
-        future, function = job
-        result = function()
-        if future is not None:
-            future.set_result(result)
-
-
-def _connect(database: str, **options: Any) -> InlineConnection:
-    return InlineConnection(lambda: sqlite3.connect(database, **options))
-
-
-_made_by: Final = bot.db.session._sqlite_engine
-_compiled: dict[bool, AsyncEngine] = {}
-
-
-def _engine(url: URL, *, pool_size: int, is_writer: bool) -> AsyncEngine:
-    """An engine of the shop that knows every statement which an earlier one has compiled.
-
-    A process is born many times here, and compiling would be half of its life.
-    """
-    made = _made_by(url, pool_size=pool_size, is_writer=is_writer)
-    first = _compiled.setdefault(is_writer, made)
-    made.sync_engine.dialect = first.sync_engine.dialect
-    made.sync_engine._compiled_cache = first.sync_engine._compiled_cache
-    return made
-
-
-@contextmanager
-def without_threads() -> Iterator[None]:
-    """Let every aiosqlite connection that is opened meanwhile work without a thread."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(aiosqlite, "connect", _connect)
-        patch.setattr(bot.db.session, "_sqlite_engine", _engine)
-        yield
-
 
 def in_virtual_time(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run something on a loop of its own, in which time passes at once."""
-    with without_threads(), asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with (
+        compiled_once(),
+        without_threads(MortalConnection),
+        asyncio.Runner(loop_factory=VirtualLoop) as runner,
+    ):
         return runner.run(work())

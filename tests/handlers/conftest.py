@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from tests.inline import no_threads  # noqa: F401 - a fixture of every test here
+
 
 @pytest.fixture(autouse=True)
 def _plain_log() -> Iterator[None]:

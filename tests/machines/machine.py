@@ -22,8 +22,8 @@ from bot.domain.requests import RequestId, TopUp, TopUpPreview
 from bot.domain.wallets import Balance
 from bot.services.audit import totals_of
 from tests.bench import OWNER, Bench, HandClock, opened, sandbox_for
+from tests.inline import without_threads
 from tests.machines.books import Books
-from tests.machines.inline import without_threads
 
 T = TypeVar("T")
 

@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
-from tests.conftest import IN_MEMORY
+from tests.conftest import IN_MEMORY, Spares
+from tests.inline import without_threads
 from tests.machines import ledger, orders
-from tests.machines.inline import without_threads
 from tests.machines.ledger import LedgerMachine
 from tests.machines.machine import PEOPLE, Blanks, prove
 from tests.machines.orders import OrderMachine
@@ -26,15 +25,8 @@ def blanks(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Blan
     if backend == "sqlite":
         template: Path = request.getfixturevalue("_sqlite_template")
         return copies_of(template)
-    spares: Any = request.getfixturevalue("_postgres_spares")
-
-    @contextmanager
-    def spare() -> Iterator[str]:
-        url = spares.take()
-        yield url
-        spares.give_back(url)
-
-    return spare
+    spares: Spares = request.getfixturevalue("_postgres_spares")
+    return spares.one
 
 
 @pytest.fixture

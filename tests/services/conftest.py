@@ -8,6 +8,7 @@ import pytest
 
 from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import Bench, HandClock, opened, sandbox_for
+from tests.inline import no_threads  # noqa: F401 - a fixture of every test here
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from bot.process import TelegramSide, telegram_side
 from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import STAT_ORDER_PATH, StatProxiesSandbox
 from tests.bench import OTHER_OWNER, OWNER, Bench, HandClock, opened, sandbox_for
+from tests.inline import no_threads  # noqa: F401 - a fixture of every test here
 from tests.telegram import ALICE, BORIS, Customer, Settle, bot_of, settling, task_group
 
 OLGA = Person(OWNER, "Olga", "olga_owner")

@@ -13,6 +13,7 @@ from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
 from bot.domain.formats import FileKind, Format
+from bot.domain.money import MOST_MICROS
 
 KEPT = "+"
 """Stands before the payload of a button on a kept message: its answer is a new message."""
@@ -23,6 +24,12 @@ Number = Annotated[int, Field(ge=0, le=2**53)]
 
 Count = Annotated[int, Field(ge=1, le=9999)]
 """Pieces of one order; the plan says how many it takes at most."""
+
+Price = Annotated[int, Field(ge=0, le=MOST_MICROS)]
+"""Of one order; no larger one is accepted."""
+
+Days = Annotated[int, Field(ge=0, le=999)]
+"""How long what is bought works; 0 where nobody says."""
 
 
 # Shop
@@ -77,11 +84,22 @@ class TypePieces(CallbackData, prefix="pcsn"):
 
 
 class BuyMany(CallbackData, prefix="buyn"):
-    """Spend money on several pieces: one intent, at most one order."""
+    """As older menus drew `BuyPieces`: it does not say how long what is bought works."""
 
     plan: Number
     quantity: Count
     micros: Number  # the price of all that the customer saw, to compare
+    intent: str  # 64 random bits, drawn with the confirm screen
+    again: bool
+
+
+class BuyPieces(CallbackData, prefix="buyd"):
+    """Spend money on what is sold by the piece, or for a time: one intent, at most one order."""
+
+    plan: Number
+    quantity: Count
+    micros: Price  # the price of all that the customer saw, to compare
+    days: Days  # the time that the customer saw, to compare
     intent: str  # 64 random bits, drawn with the confirm screen
     again: bool
 

@@ -116,7 +116,7 @@ def walk(source: str, file: str = "", found: Walk | None = None) -> Walk:
                 case ast.Call(func=ast.Name("Text"), args=[template, *_]):
                     if _literal(template) != "{words}":
                         found.complaints.append(f"{where}: a Text with words of its own")
-                case ast.Call(func=ast.Name("Buy" | "BuyMany")):
+                case ast.Call(func=ast.Name("Buy" | "BuyMany" | "BuyPieces")):
                     bought.append(node)
                 case ast.Call(func=ast.Name(kind), args=[first, *rest]) if kind in SHOWN:
                     label = _text(_meant(first, named))

@@ -14,6 +14,7 @@ ShopError
     InsufficientFunds      the wallet does not cover the price
     OverDebit              a debit would take more than the wallet holds
     PriceChanged           the price on the button is not today's
+    DaysChanged            the time on the button is not today's
     OfferGone              the plan cannot be bought now
     ShopClosed             the owner or the audit stopped selling
     TooManyOrders          too many unfinished orders of one customer
@@ -153,6 +154,14 @@ class PriceChanged(CustomerError):
         super().__init__()
         self.plan = plan
         self.shown = shown
+
+
+class DaysChanged(CustomerError):
+    """What is bought of `plan` works for another time than the button said."""
+
+    def __init__(self, plan: PlanId) -> None:
+        super().__init__()
+        self.plan = plan
 
 
 class OfferGone(CustomerError):

@@ -119,6 +119,8 @@ class Claim:
     again: bool = False
     """The customer has seen that the same plan was ordered a moment ago, and wants one more."""
     quantity: int = 1
+    days: int | None = None
+    """For how long what is bought works, as the customer saw it; None where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class Order:
     """When a redeem code was first shown to its customer."""
     works_until: datetime | None = None
     """The end of the time that was bought, once it has begun; None where nobody says."""
+    days: int | None = None
+    """How much time was bought, whatever the plan says by now; None where nobody says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bot.callbacks import (
     Browse,
     Buy,
     BuyMany,
+    BuyPieces,
     Help,
     Home,
     Languages,
@@ -28,12 +29,13 @@ from bot.domain.customers import Customer, ShopInfo
 from bot.domain.errors import (
     BadQuantity,
     BlockedCustomer,
+    DaysChanged,
     InsufficientFunds,
     JustBought,
     OfferGone,
     PriceChanged,
 )
-from bot.domain.money import Money
+from bot.domain.money import MOST_MICROS, Money
 from bot.domain.orders import Claim, OrderId, parse_pieces
 from bot.handlers.routes import Route, said, tap, typed
 from bot.i18n import Texts, clean, texts
@@ -145,7 +147,7 @@ async def type_pieces(
 
 async def buy(
     _: TelegramObject,
-    callback_data: Buy | BuyMany,
+    callback_data: Buy | BuyMany | BuyPieces,
     t: Texts,
     customer: Customer,
     message_id: int | None,
@@ -156,9 +158,10 @@ async def buy(
     clock: Clock,
 ) -> Screen:
     """Commit the intent and show its order; no money moves on any other way out."""
-    quantity = callback_data.quantity if isinstance(callback_data, BuyMany) else 1
+    quantity = 1 if isinstance(callback_data, Buy) else callback_data.quantity
+    days = callback_data.days if isinstance(callback_data, BuyPieces) else 0
     plan, price = PlanId(callback_data.plan), Money(callback_data.micros)
-    claim = Claim(plan, price, callback_data.intent, callback_data.again, quantity)
+    claim = Claim(plan, price, callback_data.intent, callback_data.again, quantity, days or None)
     try:
         line = await orders.accept(customer, claim, message_id)
     except InsufficientFunds as short:
@@ -166,7 +169,7 @@ async def buy(
             t, catalog.offer(plan), short.balance, customer, catalog, customers, shop_info,
             quantity=quantity,
         )  # fmt: skip
-    except PriceChanged as changed:
+    except (PriceChanged, DaysChanged):
         return await _plan(
             t,
             catalog.offer(plan),
@@ -176,7 +179,7 @@ async def buy(
             shop_info,
             clock,
             again=callback_data.again,
-            shown=changed.shown,
+            shown=claim,
             quantity=quantity,
         )
     except JustBought as just:
@@ -231,14 +234,14 @@ async def _plan(
     clock: Clock,
     *,
     again: bool = False,
-    shown: Money | None = None,
+    shown: Claim | None = None,
     quantity: int = 1,
 ) -> Screen:
     back = _back(catalog, offer)
     if offer.is_stale:
         return screens.stale(t, offer, back)
     days, most = offer.plan.days, offer.plan.most
-    if quantity > most:
+    if quantity > most or (offer.price * quantity).micros > MOST_MICROS:
         raise BadQuantity(offer.plan.id, most)
     if customer.balance < offer.price * quantity:
         return await _too_little(
@@ -321,6 +324,7 @@ ROUTES: tuple[Route, ...] = (
     typed(TypePieces, type_pieces),
     tap(Buy, buy),
     tap(BuyMany, buy),
+    tap(BuyPieces, buy),
     said("help", show_help),
     tap(Help, show_help),
     tap(AskOwner, ask_owner),

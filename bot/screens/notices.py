@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bot.callbacks import AskOwner, Browse, Buy, BuyMany, ShowBalance, ShowOrder, ShowPlan
+from bot.callbacks import AskOwner, Browse, ShowBalance, ShowOrder, ShowPlan
 from bot.domain.catalog import Offer
+from bot.domain.money import MOST_MICROS
 from bot.domain.notices import (
     OrderInDoubt,
     OrderInReview,
@@ -12,8 +13,9 @@ from bot.domain.notices import (
     OwnerReplied,
     WalletChanged,
 )
-from bot.domain.orders import Order
+from bot.domain.orders import Claim, Order
 from bot.i18n import Texts, Value, lines, paragraphs
+from bot.screens import pieces
 from bot.screens.base import MOST_LABEL, Button, Row, Screen, Style, short
 from bot.screens.words import (
     MOST_NAME,
@@ -92,24 +94,13 @@ def order_released(t: Texts, notice: OrderReleased, order: Order, intent: str) -
         )
     look = Button(t("See the plan"), ShowPlan(plan=order.plan, again=False))
     browse = Button(t("🛒 Browse"), Browse())
-    if notice.new_price is not None:
+    # No order takes a price beyond that, so there is no button for it either.
+    if notice.new_price is not None and notice.new_price.micros <= MOST_MICROS:
         # The first order bought nothing, so this purchase is no accidental second one.
-        micros = notice.new_price.micros
-        if order.quantity == 1:
-            buy = Button(
-                t("Buy for {price}", price=notice.new_price),
-                Buy(plan=order.plan, micros=micros, intent=intent, again=True),
-                Style.SUCCESS,
-            )
-        else:
-            buy = Button(
-                t("Buy {n} for {price}", n=order.quantity, price=notice.new_price),
-                BuyMany(
-                    plan=order.plan, quantity=order.quantity, micros=micros, intent=intent,
-                    again=True,
-                ),
-                Style.SUCCESS,
-            )  # fmt: skip
+        claim = Claim(
+            order.plan, notice.new_price, intent, again=True, quantity=order.quantity,
+            days=order.days,
+        )  # fmt: skip
         return _kept(
             paragraphs(
                 said,
@@ -120,7 +111,7 @@ def order_released(t: Texts, notice: OrderReleased, order: Order, intent: str) -
                     new=notice.new_price,
                 ),
             ),
-            (buy,),
+            (pieces.buy(t, claim, counts=order.quantity > 1),),
             (look, browse),
         )
     if order.reason == "plan_gone":

@@ -1,12 +1,13 @@
-"""How many pieces: chosen by a tap or typed, for plans that are sold by the piece."""
+"""Pieces: how many are bought, chosen by a tap or typed, and the button that buys them."""
 
 from __future__ import annotations
 
-from bot.callbacks import ShowPieces, TypePieces
+from bot.callbacks import Buy, BuyPieces, ShowPieces, TypePieces
 from bot.domain.catalog import Offer, Plan
 from bot.domain.money import Money
+from bot.domain.orders import Claim
 from bot.i18n import Text, Texts, paragraphs
-from bot.screens.base import Button, Row, Screen, short, ways_out
+from bot.screens.base import Button, Row, Screen, Style, short, ways_out
 
 PRESETS = (1, 2, 3, 5, 10, 25, 50, 100)
 _IN_A_ROW = 4
@@ -18,6 +19,28 @@ def each(t: Texts, offer: Offer, quantity: int) -> Text | None:
     if offer.plan.most == 1:
         return None
     return t("{n} pc. at {price} each", n=quantity, price=offer.price)
+
+
+def buy(t: Texts, claim: Claim, *, counts: bool) -> Button:
+    """The one button that spends money, at what it says; `counts`: it says how many pieces."""
+    price = claim.price
+    if claim.days is None and not counts:
+        return Button(
+            t("Buy for {price}", price=price),
+            Buy(plan=claim.plan, micros=price.micros, intent=claim.intent, again=claim.again),
+            Style.SUCCESS,
+        )
+    does = BuyPieces(
+        plan=claim.plan,
+        quantity=claim.quantity,
+        micros=price.micros,
+        days=claim.days or 0,
+        intent=claim.intent,
+        again=claim.again,
+    )
+    if counts:
+        return Button(t("Buy {n} for {price}", n=claim.quantity, price=price), does, Style.SUCCESS)
+    return Button(t("Buy for {price}", price=price), does, Style.SUCCESS)
 
 
 def chooser(t: Texts, plan: Plan, quantity: int, *, again: bool) -> tuple[Row, ...]:

@@ -23,6 +23,7 @@ from bot.domain.errors import (
     CostHolds,
     CostMoved,
     CustomerError,
+    DaysChanged,
     DeliveredBefore,
     InsufficientFunds,
     JustBought,
@@ -74,6 +75,13 @@ def problem(t: Texts, error: CustomerError) -> Screen:
                 t,
                 t("<b>The price is no longer {price}.</b> Nothing was charged.", price=shown),
                 t("See the plan at today's price and decide then."),
+                (Button(t("🔎 See the plan"), ShowPlan(plan=plan, again=False)),),
+            )
+        case DaysChanged(plan=plan):
+            return _screen(
+                t,
+                t("<b>The plan has changed. Nothing was charged.</b>"),
+                t("See the plan as it is today and decide then."),
                 (Button(t("🔎 See the plan"), ShowPlan(plan=plan, again=False)),),
             )
         case OfferGone():

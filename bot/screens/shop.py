@@ -7,8 +7,6 @@ from datetime import datetime
 from bot.callbacks import (
     AskOwner,
     Browse,
-    Buy,
-    BuyMany,
     Help,
     Home,
     Languages,
@@ -31,6 +29,7 @@ from bot.domain.catalog import (
 )
 from bot.domain.customers import Customer
 from bot.domain.money import Money
+from bot.domain.orders import Claim
 from bot.i18n import LANGUAGES, Text, Texts, Value, clean, lines, paragraphs
 from bot.screens import pieces
 from bot.screens.base import (
@@ -157,47 +156,31 @@ def confirm(
     intent: str,
     again: bool,
     back: ShowProvider,
-    shown: Money | None = None,
+    shown: Claim | None = None,
     quantity: int = 1,
     works_until: datetime | None = None,
 ) -> Screen:
     """What a plan gives and costs, and the one button that spends money.
 
-    `shown`: the price on the button that was tapped, where it is not today's.
+    `shown`: what the button that was tapped said, where that is not what the plan is today.
     `works_until`: the end of the time that is bought, if it is bought now.
     """
     plan = offer.plan
     price = offer.price * quantity
-    is_moved = shown is not None and shown != price
-    if plan.most == 1:
-        buy = Button(
-            t("Buy for {price}", price=price),
-            Buy(plan=plan.id, micros=price.micros, intent=intent, again=again),
-            Style.SUCCESS,
-        )
-    else:
-        buy = Button(
-            t("Buy {n} for {price}", n=quantity, price=price),
-            BuyMany(
-                plan=plan.id, quantity=quantity, micros=price.micros, intent=intent, again=again
-            ),
-            Style.SUCCESS,
-        )
+    claim = Claim(plan.id, price, intent, again, quantity, plan.days)
     return Screen(
         paragraphs(
-            t("<b>The price has changed. Nothing was charged.</b>") if is_moved else None,
+            _what_changed(t, shown, claim),
             _title(t, offer),
             lines(
                 _gives(t, plan.provider),
                 _usage(t, plan.provider.usage),
-                t("Works for {n} days: until {at}, if bought now.", n=plan.days, at=works_until)
-                if plan.days and works_until
-                else None,
+                _works(t, shown, claim, works_until),
             ),
             lines(
                 pieces.each(t, offer, quantity),
-                t("Price: {old} → <b>{new}</b>", old=shown, new=price)
-                if is_moved
+                t("Price: {old} → <b>{new}</b>", old=shown.price, new=price)
+                if shown is not None and shown.price != price
                 else t("Price: <b>{price}</b>", price=price),
                 t("Balance: {before} → {after}", before=balance, after=balance - price),
             ),
@@ -206,7 +189,7 @@ def confirm(
         ),
         (
             *pieces.chooser(t, plan, quantity, again=again),
-            (buy,),
+            (pieces.buy(t, claim, counts=plan.most > 1),),
             ways_out(t, back),
         ),
     )
@@ -365,6 +348,29 @@ def _gives(t: Texts, sold_by: Provider) -> Text:
     if sold_by.is_code:
         return t("You get a code to redeem. Once shown, it cannot be taken back.")
     return t("You get host, port, username and password, in this chat.")
+
+
+def _what_changed(t: Texts, shown: Claim | None, claim: Claim) -> Text | None:
+    if shown is None:
+        return None
+    if shown.days != claim.days:
+        return t("<b>The plan has changed. Nothing was charged.</b>")
+    if shown.price != claim.price:
+        return t("<b>The price has changed. Nothing was charged.</b>")
+    return None
+
+
+def _works(t: Texts, shown: Claim | None, claim: Claim, until: datetime | None) -> Text | None:
+    if claim.days is None or until is None:
+        return None
+    if shown is not None and shown.days is not None and shown.days != claim.days:
+        return t(
+            "Works for {old} → <b>{n} days</b>: until {at}, if bought now.",
+            old=shown.days,
+            n=claim.days,
+            at=until,
+        )
+    return t("Works for {n} days: until {at}, if bought now.", n=claim.days, at=until)
 
 
 def _usage(t: Texts, check: UsageCheck) -> Text:

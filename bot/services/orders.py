@@ -18,6 +18,7 @@ from bot.domain.customers import Customer
 from bot.domain.errors import (
     BadQuantity,
     BlockedCustomer,
+    DaysChanged,
     InsufficientFunds,
     JustBought,
     NotFound,
@@ -98,7 +99,7 @@ class Orders:
 
         A known intent answers with its order, whatever else the claim says. Otherwise raises
         `BlockedCustomer`, `ShopClosed`, `OfferGone`, `BadQuantity`, `PriceChanged`,
-        `TooManyOrders`, `JustBought` or `InsufficientFunds`, and holds nothing.
+        `DaysChanged`, `TooManyOrders`, `JustBought` or `InsufficientFunds`, and holds nothing.
         """
         if not INTENT.fullmatch(claim.intent):
             raise NotFound
@@ -251,6 +252,8 @@ class Orders:
             raise BadQuantity(plan.id, plan.most)
         if price != claim.price:
             raise PriceChanged(plan.id, claim.price)
+        if plan.days != claim.days:
+            raise DaysChanged(plan.id)
         await self._refuse_haste(tx, customer.id, claim)
         if balance < price:
             raise InsufficientFunds(plan.id, price, balance)

@@ -47,4 +47,5 @@ def order_of(row: Row[Any]) -> Order:
         works_until=None
         if row.days is None or row.sent_at is None
         else row.sent_at + timedelta(days=row.days),
+        days=row.days,
     )

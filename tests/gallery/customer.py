@@ -11,7 +11,7 @@ from bot.domain.catalog import Offer, Plan, PlanId
 from bot.domain.exchanges import Exchanged, ExchangeState
 from bot.domain.formats import FileKind, Format, Formatting
 from bot.domain.money import usd
-from bot.domain.orders import Credentials, Line, OrderId, OrderPage, OrderState
+from bot.domain.orders import Claim, Credentials, Line, OrderId, OrderPage, OrderState
 from bot.domain.proofs import OrderProof, Outcome, Probed, Proof
 from bot.domain.search import FoundPage, Kind, Looked, MovedPage, Way
 from bot.domain.tastes import GRAMMARS, Taste
@@ -83,7 +83,12 @@ def in_shop(t: Texts) -> Iterator[Shown]:
     yield show("bought just now", confirm, t, GIG, have, intent=INTENT, again=True, back=BACK)
     yield show(
         "the price has changed", confirm, t, GIG, have,
-        intent=INTENT, again=False, back=BACK, shown=usd("4.03"),
+        intent=INTENT, again=False, back=BACK, shown=Claim(GIG.plan.id, usd("4.03"), INTENT),
+    )  # fmt: skip
+    week = Claim(PIECES.plan.id, PIECES.price, INTENT, days=7)
+    yield show(
+        "the time has changed", confirm, t, PIECES, have,
+        intent=INTENT, again=False, back=BACK, shown=week, works_until=NOON + timedelta(days=30),
     )  # fmt: skip
     yield show("a code", confirm, t, CODE_OFFER, have, intent=INTENT, again=False, back=BACK)
     yield show(

@@ -18,7 +18,7 @@ from bot.demo.telegram_html import parse_html, units
 from bot.domain.customers import Person
 from bot.domain.formats import FileKind, Format, Formatting
 from bot.domain.money import usd
-from bot.domain.orders import Credentials, Line, OrderPage, OrderState, Proxy, RedeemCode
+from bot.domain.orders import Claim, Credentials, Line, OrderPage, OrderState, Proxy, RedeemCode
 from bot.domain.proofs import OrderProof, Outcome, Probed, Proof
 from bot.domain.search import FoundPage, Kind, Looked, MovedPage, Way
 from bot.domain.tastes import ANY, GRAMMARS, MOST_MADE, Taste, grammar_of
@@ -108,7 +108,7 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
         yield shop.provider, shop.provider(t, shelf(*offers), 1)
     for offer in (GIG, CODE_OFFER, WORST_OFFER):
         for again in (False, True):
-            for shown in (None, usd("0.01")):
+            for shown in (None, Claim(offer.plan.id, usd("0.01"), INTENT)):
                 yield (
                     shop.confirm,
                     shop.confirm(

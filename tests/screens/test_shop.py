@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from bot.callbacks import Buy, SetLanguage, Shop, ShowPlan, ShowProvider
+from bot.callbacks import Buy, BuyPieces, SetLanguage, Shop, ShowPlan, ShowProvider
 from bot.domain.money import usd
+from bot.domain.orders import Claim
 from bot.i18n import LANGUAGES
 from bot.screens import shop
 from bot.screens.base import Button, Link, Screen, Style
@@ -20,6 +22,7 @@ from tests.screens import (
     GIG,
     HOSTILE,
     LONG,
+    NOON,
     PROXYSELLER,
     WORST_OFFER,
     labels,
@@ -28,6 +31,7 @@ from tests.screens import (
 )
 
 BACK = ShowProvider(provider=4, page=0)
+INTENT = "c0ffee00c0ffee00"
 
 
 def confirm(**more: object) -> Screen:
@@ -170,7 +174,7 @@ def test_confirm_shows_the_numbers_and_the_button_carries_them() -> None:
 
 
 def test_a_changed_price_stands_beside_the_old_one() -> None:
-    screen = confirm(shown=usd("4.03"))
+    screen = confirm(shown=Claim(GIG.plan.id, usd("4.03"), INTENT))
 
     assert screen.text.startswith("<b>The price has changed. Nothing was charged.</b>")
     assert "Price: 4.03 USD → <b>4.20 USD</b>" in screen.text
@@ -178,7 +182,39 @@ def test_a_changed_price_stands_beside_the_old_one() -> None:
 
 
 def test_a_price_that_came_back_is_not_called_changed() -> None:
-    assert "has changed" not in confirm(shown=usd("4.20")).text
+    assert "has changed" not in confirm(shown=Claim(GIG.plan.id, usd("4.20"), INTENT)).text
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (7, "Works for 7 → <b>30 days</b>: until "),
+        (None, "Works for 30 days: until "),
+    ],
+)
+def test_another_time_stands_beside_the_one_on_the_button(days: int | None, said: str) -> None:
+    month = replace(GIG, plan=replace(GIG.plan, days=30))
+    screen = shop.confirm(
+        EN, month, usd("10"), intent=INTENT, again=False, back=BACK,
+        shown=Claim(GIG.plan.id, usd("4.20"), INTENT, days=days),
+        works_until=NOON + timedelta(days=30),
+    )  # fmt: skip
+
+    assert screen.text.startswith("<b>The plan has changed. Nothing was charged.</b>")
+    assert said in screen.text
+    assert "Price: <b>4.20 USD</b>" in screen.text
+
+
+def test_the_button_of_what_works_for_a_time_carries_it() -> None:
+    month = replace(GIG, plan=replace(GIG.plan, days=30))
+    screen = shop.confirm(EN, month, usd("10"), intent=INTENT, again=False, back=BACK)
+
+    (buy,) = screen.rows[0]
+    assert isinstance(buy, Button)
+    assert buy.label.plain() == "Buy for 4.20 USD"
+    assert buy.does == BuyPieces(
+        plan=7, quantity=1, micros=4_200_000, days=30, intent=INTENT, again=False
+    )
 
 
 def test_one_more_says_that_it_is_one_more() -> None:

@@ -307,7 +307,7 @@ async def test_a_hidden_plan_is_not_listed_and_no_old_button_buys_it(
     for button in (buy, three):
         await customer.press(button)
         assert "This cannot be bought right now. Nothing was charged." in customer.text
-    await customer.press(f"buyn:{plan}:2:4600000:{'ab' * 8}:0")
+    await customer.press(f"buyd:{plan}:2:4600000:30:{'ab' * 8}:0")
     assert "Nothing was charged." in customer.text
     await customer.send(f"/start l_{plan}")
     assert "This cannot be bought right now." in customer.text

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from bot.db.models import LaneRow, OrderRow, SubscriptionRow
+from bot.db.models import LaneRow, OrderRow, PlanRow, SubscriptionRow
 from bot.demo.telegram import Person
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
@@ -139,7 +139,7 @@ async def test_a_forged_number_of_pieces_buys_nothing(
     await customer.send("/start")
 
     for price in (2_300_000, 2_300_000 * 101, 2_300_000 * 9999):
-        await customer.press(f"buyn:{plan}:{forged}:{price}:{'ab' * 8}:0")
+        await customer.press(f"buyd:{plan}:{forged}:{price}:30:{'ab' * 8}:0")
     await customer.press(f"pcs:{plan}:{forged}:0")
 
     assert not stat.orders
@@ -153,11 +153,49 @@ async def test_a_forged_price_of_many_is_compared_with_the_price_of_all(
     plan = app.plan_id("statproxies", "captcha")
     await customer.send("/start")
 
-    await customer.press(f"buyn:{plan}:3:2300000:{'ab' * 8}:0")
+    await customer.press(f"buyd:{plan}:3:2300000:30:{'ab' * 8}:0")
 
     assert "The price has changed. Nothing was charged." in customer.text
     assert "Price: 2.30 USD → 6.90 USD" in customer.text
     assert not stat.orders
+
+
+async def test_a_button_never_buys_another_time_than_it_said(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await customer.open("ISP for captchas", "Stat Proxies")
+    await customer.tap("3")
+    buy_three = customer.button("Buy 3")
+    async with app.shop.database.write() as tx:
+        await tx.execute(update(PlanRow).where(PlanRow.code == "captcha").values(days=7))
+    await app.refresh()
+
+    await customer.press(buy_three)
+
+    assert customer.text.startswith("The plan has changed. Nothing was charged.")
+    assert "Works for 30 → 7 days: until 29 Nov 2026, 10:00 UTC, if bought now." in customer.text
+    assert "Price: 6.90 USD" in customer.text
+    assert await customer.balance() == usd("10")
+    assert not stat.orders
+    await customer.tap("Buy 3 for 6.90 USD")
+    assert "Works until 29 Nov 2026, 10:00 UTC." in customer.messages[-1].text
+    assert [one.quantity for one in stat.orders] == [3]
+
+
+async def test_an_older_button_that_says_no_time_shows_the_plan_anew(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    plan = app.plan_id("statproxies", "captcha")
+    await customer.send("/start")
+
+    for older in (f"buyn:{plan}:1:2300000:{'ab' * 8}:0", f"buy:{plan}:2300000:{'ab' * 8}:0"):
+        await customer.press(older)
+        assert customer.text.startswith("The plan has changed. Nothing was charged.")
+        assert "Works for 30 days: until" in customer.text
+    assert not stat.orders
+
+    await customer.tap("Buy 1 for 2.30 USD")
+    assert [one.quantity for one in stat.orders] == [1]
 
 
 # The lost answer
@@ -276,7 +314,7 @@ async def test_without_a_list_nothing_is_sold_and_with_it_again(
     await app.show(customer, "statproxies", "captcha")
     assert "This plan cannot be bought right now" in customer.text
     plan = app.plan_id("statproxies", "captcha")
-    await customer.press(f"buyn:{plan}:1:2300000:{'ab' * 8}:0")
+    await customer.press(f"buyd:{plan}:1:2300000:30:{'ab' * 8}:0")
     assert "cannot be bought right now" in customer.text
     await owner.send("/shop")
     assert "its order list could not be read, so nothing is sold" in owner.text

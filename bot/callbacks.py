@@ -365,6 +365,30 @@ class CostFor(CallbackData, prefix="cost"):
     plan: Number
 
 
+class ChangePlan(CallbackData, prefix="oplan"):
+    """One of these plans, with all that can be changed about it."""
+
+    plan: Number
+
+
+class DaysFor(CallbackData, prefix="days"):
+    """The next typed text is for how many days this plan works."""
+
+    plan: Number
+
+
+class MostFor(CallbackData, prefix="most"):
+    """The next typed text is how many pieces one order of this plan takes at most."""
+
+    plan: Number
+
+
+class TitleFor(CallbackData, prefix="title"):
+    """The next typed text is what this plan is called."""
+
+    plan: Number
+
+
 class HidePlan(CallbackData, prefix="hide"):
     """Offer this plan no more, or again; `hidden`: how it shall be, however it is."""
 

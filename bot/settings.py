@@ -22,12 +22,16 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.domain.catalog import PlanSeed
 from bot.domain.errors import BadAmount
-from bot.domain.plans import MOST_COST, parse_cost
+from bot.domain.plans import (
+    MOST_COST,
+    MOST_DAYS,
+    MOST_PIECES,
+    parse_cost,
+    parse_title,
+    parse_whole,
+)
 
 LARGEST_TELEGRAM_ID: Final = 2**52
-
-MOST_PIECES: Final = 1000
-"""The most pieces that any order may be allowed to have."""
 
 _BOT_TOKEN: Final = re.compile(r"[0-9]{6,20}:[A-Za-z0-9_-]{30,}")
 _API_TOKEN: Final = re.compile(r"[!-~]+")
@@ -136,7 +140,8 @@ def _plan_seed(code: str, fields: object) -> PlanSeed:
         problem = f"has something else for {code} than title, cost, days and max"
         raise ValueError(problem)
     title = fields.get("title", code)
-    if not isinstance(title, str) or not title.strip().isprintable() or len(title.strip()) > 64:
+    read = parse_title(title.strip() or code) if isinstance(title, str) else None
+    if read is None:
         problem = f"has a title for {code} that is longer than 64 characters or cannot be shown"
         raise ValueError(problem)
     try:
@@ -147,19 +152,19 @@ def _plan_seed(code: str, fields: object) -> PlanSeed:
         raise ValueError(problem) from None
     return PlanSeed(
         code,
-        title.strip() or code,
+        read,
         cost,
-        _whole(code, fields, "days", 366),
+        _whole(code, fields, "days", MOST_DAYS),
         _whole(code, fields, "max", MOST_PIECES),
     )
 
 
 def _whole(code: str, fields: dict[str, object], name: str, most: int) -> int:
-    digits = str(fields.get(name, ""))
-    if not re.fullmatch(r"[1-9][0-9]{0,3}", digits, re.ASCII) or int(digits) > most:
+    read = parse_whole(str(fields.get(name, "")), most)
+    if read is None:
         problem = f'has no {name} for {code}: write "{name}": a whole number from 1 to {most}'
         raise ValueError(problem)
-    return int(digits)
+    return read
 
 
 def _order_path(value: str) -> str:

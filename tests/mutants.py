@@ -45,7 +45,7 @@ _WALLETS: Final = "bot/services/wallets.py"
 _EXCHANGES: Final = "bot/services/exchanges.py"
 _SESSION: Final = "bot/db/session.py"
 _TABLES: Final = "migrations/versions/0001_tables_and_triggers.py"
-_PLAN_TABLES: Final = "migrations/versions/0008_plans.py"
+_PLAN_HISTORY: Final = "migrations/versions/0013_plan_facts.py"
 _GUARDS: Final = "tests/services/test_guards.py::"
 _BUYING: Final = "tests/services/test_orders.py::"
 _FINDING: Final = "tests/services/test_finding_out.py::"
@@ -591,6 +591,28 @@ MUTANTS: Final = (
         _PLANS + "test_of_two_previews_of_one_cost_the_second_would_not_tell_the_truth",
     ),
     Mutant(
+        "another time sold than the button said",
+        _ORDERS,
+        "        if plan.days != claim.days:\n            raise DaysChanged(plan.id)\n",
+        "",
+        _PLANS + "test_a_button_from_before_sells_neither_another_time_nor_more_than_there_are",
+    ),
+    Mutant(
+        "an accepted order that works as long as its plan says now",
+        "bot/services/rows.py",
+        "        days=row.days,\n",
+        "        days=7,\n",
+        _PLANS + "test_an_accepted_order_keeps_what_it_was_accepted_with",
+    ),
+    Mutant(
+        "days changed anew by every word",
+        "bot/services/plans.py",
+        "            if row.old == new:\n                return None\n",
+        "",
+        _PLANS
+        + "test_a_fact_is_changed_by_words_or_after_a_tap_and_the_other_owners_are_told",
+    ),
+    Mutant(
         "a setting that goes before the owner",
         "bot/services/catalog.py",
         "            if one.is_seed:\n",
@@ -608,14 +630,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a history of plans that can be written anew",
-        _PLAN_TABLES,
-        "for trigger in SQLITE_TRIGGERS if is_sqlite",
-        "for trigger in () if is_sqlite",
+        _PLAN_HISTORY,
+        "    for trigger in TRIGGERS:\n        op.execute(trigger)\n",
+        "",
         _LAWS + "test_what_owners_did_to_plans_is_never_changed_or_deleted",
     ),
     Mutant(
         "no unique plan_changes_request",
-        _PLAN_TABLES,
+        _PLAN_HISTORY,
         '        sa.UniqueConstraint("request_id", name=op.f("uq_plan_changes_request_id")),\n',
         "",
         # On SQLite a trigger refuses the second one as well.

@@ -24,6 +24,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 import bot.db.migrate as migrations
@@ -158,6 +159,11 @@ LAWS["0011"] = f"""
 LAWS["0012"] = f"""
     {LAWS["0011"]}
     ix_subscriptions_ends_at
+"""
+LAWS["0013"] = f"""
+    {LAWS["0012"]}
+    ck_plan_changes_new_text
+    ck_plan_changes_whole_text
 """
 GUARDED = {"0001": "postings", "0008": "plan_changes"}
 """The migrations that make triggers, and the table of each."""
@@ -739,6 +745,67 @@ async def test_requests_outlive_the_making_anew_of_their_table(blank: Database) 
     await alembic(blank, up)
     assert await found("rule_changes", "id, request_id") == [(1, 3)]
     assert await found("plans", "id, cost_micros, is_hidden") == [(5, 2_500_000, 0)]
+
+
+async def test_the_history_of_plans_outlives_the_making_anew_of_its_table(
+    blank: Database,
+) -> None:
+    def up(config: Config) -> None:
+        command.upgrade(config, "0013")
+
+    def down(config: Config) -> None:
+        command.downgrade(config, "0012")
+
+    async def found() -> list[tuple[object, ...]]:
+        async with blank.read() as connection:
+            query = text(
+                'SELECT id, plan_id, kind, old_micros, new_micros, request_id, "by", at'
+                " FROM plan_changes ORDER BY id"
+            )
+            return [tuple(row) for row in (await connection.execute(query)).all()]
+
+    async def forbidden(statement: str) -> None:
+        with pytest.raises(DBAPIError, match="plan changes are never"):
+            async with blank.write() as connection:
+                await connection.execute(text(statement))
+
+    await alembic(blank, lambda config: command.upgrade(config, "0012"))
+    async with blank.write() as connection:
+        for statement in (
+            "INSERT INTO providers (id, upstream, code, name, usage, is_code, is_open)"
+            " VALUES (2, 'statproxies', 'statproxies', 'Stat Proxies', 'unknown', 0, 1)",
+            "INSERT INTO plans (id, provider_id, code, title, cost_micros, currency, is_open,"
+            " read_at, days) VALUES (5, 2, 'captcha', 'ISP', 2500000, 'USD', 1, 1, 7)",
+            """INSERT INTO requests (id, kind, body, "by", at) VALUES (8, 'cost', '', 900, 13)""",
+            "INSERT INTO plan_changes (id, plan_id, kind, old_micros, new_micros, request_id,"
+            """ "by", at) VALUES (1, 5, 'cost', 2000000, 2500000, 8, 900, 14),"""
+            " (4, 5, 'hide', NULL, NULL, NULL, 901, 15),"
+            " (9, 5, 'show', NULL, NULL, NULL, 900, 16)",
+        ):
+            await connection.execute(text(statement))
+    kept = await found()
+    assert len(kept) == 3
+
+    await alembic(blank, up)
+    assert await found() == kept
+    await forbidden("UPDATE plan_changes SET at = 1")
+    async with blank.write() as connection:
+        await connection.execute(
+            text(
+                'INSERT INTO plan_changes (id, plan_id, kind, old_text, new_text, "by", at)'
+                " VALUES (12, 5, 'days', '30', '7', 900, 17)"
+            )
+        )
+
+    await alembic(blank, down)
+    assert await found() == kept
+    await forbidden("DELETE FROM plan_changes")
+    async with blank.read() as connection:
+        assert await connection.scalar(text("SELECT days FROM plans")) == 7
+
+    await alembic(blank, up)
+    assert await found() == kept
+    await forbidden("DELETE FROM plan_changes")
 
 
 async def test_a_trigger_that_is_gone_is_named(database: Database) -> None:

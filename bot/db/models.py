@@ -243,6 +243,14 @@ class PlanChangeRow(Base):
             " AND (kind = 'cost') = (request_id IS NOT NULL)",
             name="whole_cost",
         ),
+        # A plan may have had no days before; a title and a number of pieces it always had.
+        CheckConstraint(
+            "(kind IN ('days', 'most', 'title')) = (new_text IS NOT NULL)"
+            " AND (old_text IS NULL OR new_text IS NOT NULL)"
+            " AND (old_text IS NOT NULL OR kind NOT IN ('most', 'title'))",
+            name="whole_text",
+        ),
+        CheckConstraint("old_text <> new_text", name="new_text"),
         CheckConstraint(
             f"old_micros > 0 AND new_micros > 0 AND new_micros <= {_MOST}", name="new_micros"
         ),
@@ -255,6 +263,9 @@ class PlanChangeRow(Base):
     kind: Mapped[str]
     old_micros: Mapped[int | None]
     new_micros: Mapped[int | None]
+    old_text: Mapped[str | None]
+    """Days, pieces or a title, as it was; costs stand in micros."""
+    new_text: Mapped[str | None]
     request_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id"))
     by: Mapped[int]
     at: Mapped[datetime]

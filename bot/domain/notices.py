@@ -173,7 +173,7 @@ class MarkupMoved:
 
 @dataclass(frozen=True, slots=True)
 class PlanMoved:
-    """To the other owners: who changed what a plan costs, hid it, or offers it again."""
+    """To the other owners: who changed a plan, hid it, or offers it again."""
 
     by: CustomerId
     change: int

@@ -1,7 +1,8 @@
-"""Plans that owners price: what is listed of them, how they are named, what was changed."""
+"""Plans that owners price: what is listed of them, how they are named, what can be changed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,15 +18,27 @@ PlanChangeId = NewType("PlanChangeId", int)
 
 MOST_COST = usd("1000")
 """Of one piece; more is a slip of the finger."""
+MOST_DAYS = 366
+MOST_PIECES = 1000
+"""The most pieces that any order may be allowed to have."""
+MOST_TITLE = 64
+"""Characters."""
 _LONGEST_NAME = 80
 """No code or title is longer, with its quotes."""
 _QUOTES = "\"“”„«»'"
+_WHOLE = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
+
+Fact = Money | int | str
+"""What can be changed of a plan: a cost, days or pieces, a title."""
 
 
 class PlanDeed(StrEnum):
     """What an owner does to a plan."""
 
     COST = "cost"
+    DAYS = "days"
+    MOST = "most"
+    TITLE = "title"
     HIDE = "hide"
     SHOW = "show"
 
@@ -45,12 +58,12 @@ class PlanLine:
 
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """One entry of the history. `old` and `new` are costs, where it was one that changed."""
+    """One entry of the history. `old` and `new` are what was changed, unless hidden or shown."""
 
     id: PlanChangeId
     deed: PlanDeed
-    old: Money | None
-    new: Money | None
+    old: Fact | None
+    new: Fact | None
     by: int
     at: datetime
 
@@ -80,6 +93,19 @@ def parse_cost(text: str) -> Money:
     return cost
 
 
+def parse_whole(text: str, most: int) -> int | None:
+    """Read a whole number that a person typed, 1 to `most`; None for anything else."""
+    if not _WHOLE.fullmatch(text):
+        return None
+    return int(text) if int(text) <= most else None
+
+
+def parse_title(text: str) -> str | None:
+    """Read a title of 1 to 64 characters that can be shown; None for anything else."""
+    title = text.strip()
+    return title if title.isprintable() and 0 < len(title) <= MOST_TITLE else None
+
+
 def named(lines: Sequence[PlanLine], words: str) -> PlanLine | None:
     """The plan of this code or title; None where there is none, or more than one.
 
@@ -97,8 +123,14 @@ def named(lines: Sequence[PlanLine], words: str) -> PlanLine | None:
 
 
 def named_first(lines: Sequence[PlanLine], words: str) -> tuple[PlanLine | None, str]:
-    """The plan that words begin with, by its longest name there, and the rest after it."""
+    """The plan that words begin with, by its longest name there, and the rest after it.
+
+    A code that is written exactly goes first: a title, too, may stand after it.
+    """
     parts = words.split(" ")
+    for line in lines:
+        if line.plan.code == parts[0]:
+            return line, " ".join(parts[1:]).strip(" ")
     for end in range(min(len(parts), _LONGEST_NAME), 0, -1):
         name = " ".join(parts[:end])
         if len(name) <= _LONGEST_NAME and (found := named(lines, name)) is not None:

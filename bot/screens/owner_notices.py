@@ -151,6 +151,29 @@ def _plan_moved(t: Texts, by: Person, changed: NamedPlanChange) -> Text:
                 old=change.old,
                 new=change.new,
             )
+        case PlanDeed.DAYS:
+            return t(
+                "{by} changed the days of {plan}: {old} → {new}.",
+                by=by,
+                plan=plan,
+                old="–" if change.old is None else change.old,
+                new=change.new,
+            )
+        case PlanDeed.MOST:
+            return t(
+                "{by} changed the most pieces of one order of {plan}: {old} → {new}.",
+                by=by,
+                plan=plan,
+                old=change.old,
+                new=change.new,
+            )
+        case PlanDeed.TITLE:
+            return t(
+                "{by} changed the title of a plan: {old} → {new}.",
+                by=by,
+                old=short(str(change.old), MOST_NAME),
+                new=short(str(change.new), MOST_NAME),
+            )
         case PlanDeed.HIDE:
             return t("{by} hid {plan}: it is not sold now.", by=by, plan=plan)
         case PlanDeed.SHOW:

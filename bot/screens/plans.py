@@ -1,12 +1,26 @@
-"""The owner's plans: what they cost, what customers pay for them, and whether they are on sale."""
+"""The owner's plans: what they cost and promise, what customers pay, and whether they are sold."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.callbacks import CostFor, HidePlan, PlanHistory, ShowMarkup, ShowPlans
+from bot.callbacks import (
+    ChangePlan,
+    CostFor,
+    DaysFor,
+    HidePlan,
+    MostFor,
+    PlanHistory,
+    ShowMarkup,
+    ShowPlans,
+    TitleFor,
+)
 from bot.domain.plans import (
     MOST_COST,
+    MOST_DAYS,
+    MOST_PIECES,
+    MOST_TITLE,
+    Fact,
     NamedPlanChange,
     PlanChange,
     PlanChangePage,
@@ -63,6 +77,35 @@ def plans(t: Texts, listed: Sequence[PlanLine], page: int, told: Text | None = N
     )
 
 
+def plan(t: Texts, line: PlanLine, told: Text | None = None) -> Screen:
+    """One plan, and a button for each thing that can be changed of it; `told`: what was done."""
+    number = line.plan.id
+    return Screen(
+        paragraphs(
+            told,
+            _plan(t, line),
+            t("What you change holds from the next order on. Orders that were accepted before "
+              "go on as they were agreed."),
+        ),
+        (
+            (
+                Button(t("Cost"), CostFor(plan=number)),
+                Button(t("Days"), DaysFor(plan=number)),
+            ),
+            (
+                Button(t("At most"), MostFor(plan=number)),
+                Button(t("Title"), TitleFor(plan=number)),
+            ),
+            (
+                Button(t("Show"), HidePlan(plan=number, hidden=False))
+                if _is_off(line)
+                else Button(t("Hide"), HidePlan(plan=number, hidden=True)),
+            ),
+            (Button(t("Plans"), ShowPlans(page=0)), *_ways_out(t)),
+        ),
+    )  # fmt: skip
+
+
 def page_with(listed: Sequence[PlanLine], line: PlanLine) -> int:
     """The page that a plan stands on."""
     known = [one.plan.id for one in listed]
@@ -77,6 +120,9 @@ def grammar(t: Texts, listed: Sequence[PlanLine]) -> Text:
         examples=Joined(
             (
                 Code(f"/plans cost {code} 2.50"),
+                Code(f"/plans days {code} 30"),
+                Code(f"/plans most {code} 20"),
+                Code(f"/plans title {code} ISP"),
                 Code(f"/plans hide {code}"),
                 Code(f"/plans show {code}"),
             )
@@ -110,6 +156,51 @@ def priced(t: Texts, line: PlanLine, change: PlanChange) -> Text:
     )
 
 
+def works_for(t: Texts, was: PlanLine, days: int, done: PlanChange | None) -> Text:
+    """For how many days a plan works; `done`: what was changed, if anything was."""
+    if done is None:
+        return t.n(
+            "{plan} works for {n} day already. Nothing was changed.",
+            "{plan} works for {n} days already. Nothing was changed.",
+            n=days,
+            plan=_title(was),
+        )
+    return t.n(
+        "<b>Done.</b> {plan} works for {n} day now; it was {old}.",
+        "<b>Done.</b> {plan} works for {n} days now; it was {old}.",
+        n=days,
+        plan=_title(was),
+        old=_or_none(done.old),
+    )
+
+
+def takes_at_most(t: Texts, was: PlanLine, most: int, done: PlanChange | None) -> Text:
+    """How many pieces one order takes at most; `done`: what was changed, if anything was."""
+    if done is None:
+        return t(
+            "One order of {plan} takes at most {most} pc. already. Nothing was changed.",
+            plan=_title(was),
+            most=most,
+        )
+    return t(
+        "<b>Done.</b> One order of {plan} takes at most {most} pc. now; it was {old}.",
+        plan=_title(was),
+        most=most,
+        old=done.old,
+    )
+
+
+def is_called(t: Texts, was: PlanLine, title: str, done: PlanChange | None) -> Text:
+    """What a plan is called; `done`: what was changed, if anything was."""
+    if done is None:
+        return t("{plan} is called that already. Nothing was changed.", plan=_title(was))
+    return t(
+        "<b>Done.</b> {old} is called {new} now.",
+        old=short(str(done.old), MOST_NAME),
+        new=short(title, MOST_NAME),
+    )
+
+
 def refused(t: Texts, listed: Sequence[PlanLine], problem: Text) -> Screen:
     """A `/plans` that was not understood, and how to write one."""
     return Screen(
@@ -119,7 +210,7 @@ def refused(t: Texts, listed: Sequence[PlanLine], problem: Text) -> Screen:
 
 
 def not_understood(t: Texts, typed: str) -> Text:
-    """The first word is none of cost, hide and show."""
+    """The first word is nothing that can be done to a plan."""
     return t("“{typed}” is not understood. Nothing was changed.", typed=short(typed, _MOST_TYPED))
 
 
@@ -168,8 +259,92 @@ def ask_cost(t: Texts, line: PlanLine, problem: Text | None = None) -> Screen:
                 example=Code("2.50"),
             ),
         ),
-        ((Button(t("Plans"), ShowPlans(page=0)), *_ways_out(t)),),
+        _back_to(t, line),
         asks=CostFor(plan=line.plan.id),
+    )
+
+
+def not_days(t: Texts, typed: str) -> Text:
+    """Why what was typed is no time that a plan could work for."""
+    return t(
+        "“{typed}” is not a number of days. Write a whole number from 1 to {most}, in digits "
+        "alone. Nothing was changed.",
+        typed=short(typed, _MOST_TYPED),
+        most=MOST_DAYS,
+    )
+
+
+def not_most(t: Texts, typed: str) -> Text:
+    """Why what was typed is no bound of an order."""
+    return t(
+        "“{typed}” is not a number of pieces. Write a whole number from 1 to {most}, in digits "
+        "alone. Nothing was changed.",
+        typed=short(typed, _MOST_TYPED),
+        most=MOST_PIECES,
+    )
+
+
+def not_title(t: Texts, typed: str) -> Text:
+    """Why a plan cannot be called what was typed."""
+    return t(
+        "“{typed}” is not a title. Write 1 to {most} characters on one line. Nothing was changed.",
+        typed=short(typed, _MOST_TYPED),
+        most=MOST_TITLE,
+    )
+
+
+def ask_days(t: Texts, line: PlanLine, problem: Text | None = None) -> Screen:
+    """The next typed text is for how many days a plan works; `problem`: what was wrong before."""
+    return Screen(
+        paragraphs(
+            problem,
+            t("<b>For how many days does {plan} work?</b>", plan=_title(line)),
+            t(
+                "Now: {now}. Write a whole number from 1 to {most}, for example {example}. "
+                "Customers are told until when it works; /cancel leaves it.",
+                now=_or_none(line.plan.days),
+                most=MOST_DAYS,
+                example=Code("30"),
+            ),
+        ),
+        _back_to(t, line),
+        asks=DaysFor(plan=line.plan.id),
+    )
+
+
+def ask_most(t: Texts, line: PlanLine, problem: Text | None = None) -> Screen:
+    """The next typed text is how many pieces an order takes; `problem`: what was wrong before."""
+    return Screen(
+        paragraphs(
+            problem,
+            t("<b>How many pieces of {plan} may one order take?</b>", plan=_title(line)),
+            t(
+                "Now: {now}. Write a whole number from 1 to {most}, for example {example}; "
+                "/cancel leaves it.",
+                now=line.plan.most,
+                most=MOST_PIECES,
+                example=Code("20"),
+            ),
+        ),
+        _back_to(t, line),
+        asks=MostFor(plan=line.plan.id),
+    )
+
+
+def ask_title(t: Texts, line: PlanLine, problem: Text | None = None) -> Screen:
+    """The next typed text is what a plan is called; `problem` says what was wrong before."""
+    return Screen(
+        paragraphs(
+            problem,
+            t("<b>What shall {plan} be called?</b>", plan=_title(line)),
+            t(
+                "Customers read it on buttons and in their orders. Write 1 to {most} characters "
+                "on one line; /cancel leaves it.",
+                most=MOST_TITLE,
+            ),
+        ),
+        _back_to(t, line),
+        asks=TitleFor(plan=line.plan.id),
     )
 
 
@@ -252,13 +427,16 @@ def _state(t: Texts, line: PlanLine) -> Text:
 
 def _changes(t: Texts, line: PlanLine) -> Row:
     plan, code = line.plan, short(line.plan.code, _MOST_CODE)
-    is_off = plan.is_hidden or line.is_refused
     return (
-        Button(t("Cost: {plan}", plan=code), CostFor(plan=plan.id)),
+        Button(t("Change: {plan}", plan=code), ChangePlan(plan=plan.id)),
         Button(t("Show: {plan}", plan=code), HidePlan(plan=plan.id, hidden=False))
-        if is_off
+        if _is_off(line)
         else Button(t("Hide: {plan}", plan=code), HidePlan(plan=plan.id, hidden=True)),
     )
+
+
+def _is_off(line: PlanLine) -> bool:
+    return line.plan.is_hidden or line.is_refused
 
 
 def _change(t: Texts, one: NamedPlanChange) -> Text:
@@ -276,14 +454,35 @@ def _deed(t: Texts, change: PlanChange) -> Text:
     match change.deed:
         case PlanDeed.COST:
             return t("cost {old} → {new}", old=change.old, new=change.new)
+        case PlanDeed.DAYS:
+            return t(
+                "days {old} → {new}", old="–" if change.old is None else change.old, new=change.new
+            )
+        case PlanDeed.MOST:
+            return t("most pieces {old} → {new}", old=change.old, new=change.new)
+        case PlanDeed.TITLE:
+            return t(
+                "title {old} → {new}",
+                old=short(str(change.old), MOST_NAME),
+                new=short(str(change.new), MOST_NAME),
+            )
         case PlanDeed.HIDE:
             return t("hidden")
         case PlanDeed.SHOW:
             return t("on sale again")
 
 
+def _or_none(fact: Fact | None) -> Fact:
+    return "–" if fact is None else fact
+
+
 def _title(line: PlanLine) -> str:
     return short(line.plan.title, MOST_NAME)
+
+
+def _back_to(t: Texts, line: PlanLine) -> tuple[Row, ...]:
+    back = Button(t("⬅️ Back"), ChangePlan(plan=line.plan.id))
+    return ((back, Button(t("Plans"), ShowPlans(page=0))), _ways_out(t))
 
 
 def _ways_out(t: Texts) -> Row:

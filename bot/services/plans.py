@@ -1,4 +1,4 @@
-"""Plans that owners price: what they cost, and whether they are offered, decided in the chat."""
+"""Plans that owners price: what they cost and promise, and whether they are offered."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import InstrumentedAttribute
 
 from bot.db.models import CustomerRow, PlanChangeRow, PlanRow, ProviderRow
 from bot.db.session import Database
@@ -17,6 +18,7 @@ from bot.domain.money import Money, plain
 from bot.domain.notices import PlanMoved
 from bot.domain.orders import CustomerId
 from bot.domain.plans import (
+    Fact,
     NamedPlanChange,
     PlanChange,
     PlanChangeId,
@@ -32,6 +34,12 @@ from bot.services.requests import Requests
 
 PAGE = 8
 
+_FACTS: dict[PlanDeed, InstrumentedAttribute[Any]] = {
+    PlanDeed.DAYS: PlanRow.days,
+    PlanDeed.MOST: PlanRow.most,
+    PlanDeed.TITLE: PlanRow.title,
+}
+
 _PRICED_HERE = PlanRow.provider_id.in_(
     select(ProviderRow.id).where(ProviderRow.is_priced_here == 1)
 )
@@ -40,6 +48,7 @@ _PRICED_HERE = PlanRow.provider_id.in_(
 class Plans:
     """The owner's plans: costs are previewed and applied once, and all of it is remembered.
 
+    What an order was accepted with is written down with the order: no change here touches it.
     What an upstream prices itself is none of them: `NotFound`, whatever is done to it.
     """
 
@@ -123,6 +132,18 @@ class Plans:
         await self._catalog.load()
         return _change(row)
 
+    async def work_for(self, plan: PlanId, days: int, by: CustomerId) -> PlanChange | None:
+        """Sell so many days from the next order on; None where it does so already."""
+        return await self._say(plan, PlanDeed.DAYS, days, by)
+
+    async def take_at_most(self, plan: PlanId, pieces: int, by: CustomerId) -> PlanChange | None:
+        """Let one order take so many pieces at most; None where it does so already."""
+        return await self._say(plan, PlanDeed.MOST, pieces, by)
+
+    async def rename(self, plan: PlanId, title: str, by: CustomerId) -> PlanChange | None:
+        """Call a plan this from now on; None where it is called so already."""
+        return await self._say(plan, PlanDeed.TITLE, title, by)
+
     async def hide(self, plan: PlanId, by: CustomerId) -> PlanLine:
         """Offer a plan no more; what was accepted before goes on as it was agreed."""
         await self._offer(plan, PlanDeed.HIDE, by, PlanRow.is_hidden == 0, is_hidden=1)
@@ -148,6 +169,29 @@ class Plans:
         cursor = found[PAGE - 1].change.id if len(found) > PAGE else None
         return PlanChangePage(found[:PAGE], cursor)
 
+    async def _say(
+        self, plan: PlanId, deed: PlanDeed, new: int | str, by: CustomerId
+    ) -> PlanChange | None:
+        fact = _FACTS[deed]
+        async with self._database.write() as tx:
+            # Locked, so that what stands in the history as the old one is what was replaced.
+            row = (
+                await tx.execute(
+                    select(fact.label("old"))
+                    .where(PlanRow.id == plan, _PRICED_HERE)
+                    .with_for_update()
+                )
+            ).one_or_none()
+            if row is None:
+                raise NotFound
+            if row.old == new:
+                return None
+            await tx.execute(update(PlanRow).where(PlanRow.id == plan).values({fact: new}))
+            old_text = None if row.old is None else str(row.old)
+            change = await self._remember(tx, plan, deed, by, old_text=old_text, new_text=str(new))
+        await self._catalog.load()
+        return _change(change)
+
     async def _offer(
         self, plan: PlanId, deed: PlanDeed, by: CustomerId, where: ColumnElement[bool], **to: int
     ) -> None:
@@ -163,15 +207,23 @@ class Plans:
         await self._catalog.load()
 
     async def _remember(
-        self, tx: AsyncConnection, plan: PlanId, deed: PlanDeed, by: CustomerId, **more: int
-    ) -> None:
+        self,
+        tx: AsyncConnection,
+        plan: PlanId,
+        deed: PlanDeed,
+        by: CustomerId,
+        **more: int | str | None,
+    ) -> Row[Any]:
         """Write down who did it, and owe the other owners the news, in its transaction."""
-        change = await tx.scalar(
-            insert(PlanChangeRow)
-            .values(plan_id=plan, kind=deed, by=by, at=self._clock.now(), **more)
-            .returning(PlanChangeRow.id)
-        )
-        await self._outbox.owe_owners(tx, PlanMoved(by, int(change or 0)), besides=by)
+        change = (
+            await tx.execute(
+                insert(PlanChangeRow)
+                .values(plan_id=plan, kind=deed, by=by, at=self._clock.now(), **more)
+                .returning(*PlanChangeRow.__table__.c)
+            )
+        ).one()
+        await self._outbox.owe_owners(tx, PlanMoved(by, change.id), besides=by)
+        return change
 
     async def _moved(self, tx: AsyncConnection, plan: PlanId) -> NotFound | CostMoved:
         row = (
@@ -229,14 +281,15 @@ def _by_title(line: PlanLine) -> tuple[str, str, PlanId]:
 
 
 def _change(row: Row[Any]) -> PlanChange:
-    return PlanChange(
-        PlanChangeId(row.id),
-        PlanDeed(row.kind),
-        None if row.old_micros is None else Money(row.old_micros),
-        None if row.new_micros is None else Money(row.new_micros),
-        row.by,
-        row.at,
-    )
+    deed = PlanDeed(row.kind)
+    old, new = _fact(deed, row.old_micros, row.old_text), _fact(deed, row.new_micros, row.new_text)
+    return PlanChange(PlanChangeId(row.id), deed, old, new, row.by, row.at)
+
+
+def _fact(deed: PlanDeed, micros: int | None, said: str | None) -> Fact | None:
+    if micros is not None:
+        return Money(micros)
+    return said if said is None or deed is PlanDeed.TITLE else int(said)
 
 
 async def differences(database: Database, seeds: Sequence[PlanSeed]) -> tuple[str, ...]:
@@ -265,13 +318,14 @@ async def differences(database: Database, seeds: Sequence[PlanSeed]) -> tuple[st
             told = f"{code} costs {cost} in the shop, {seed.cost} here"
             found.append(f"{told}; the shop's holds, and {way} changes it")
         facts = (
-            ("is called", row.title, seed.title),
-            ("works for", f"{row.days} days", f"{seed.days} days"),
-            ("is sold up to", f"{row.most} pieces", f"{seed.most} pieces"),
+            ("is called", "title", "", row.title, seed.title),
+            ("works for", "days", " days", row.days, seed.days),
+            ("is sold up to", "most", " pieces", row.most, seed.most),
         )
         found += [
-            f"{code} {verb} {ours} in the shop, {theirs} here; the shop's holds"
-            for verb, ours, theirs in facts
+            f"{code} {verb} {ours}{unit} in the shop, {theirs}{unit} here; "
+            f"the shop's holds, and `/plans {fact} {code} {theirs}` changes it"
+            for verb, fact, unit, ours, theirs in facts
             if ours != theirs
         ]
         if row.is_hidden:

@@ -347,9 +347,12 @@ async def test_check_names_every_difference_between_the_setting_and_the_shop(
         "note     x9 is not in the shop yet; `run` will add it",
         "note     captcha costs 2.50 USD in the shop, 2.00 USD here; the shop's holds, and "
         "`/plans cost captcha 2.00` changes it",
-        "note     captcha is called ISP for captchas in the shop, ISP here; the shop's holds",
-        "note     captcha works for 30 days in the shop, 31 days here; the shop's holds",
-        "note     captcha is sold up to 100 pieces in the shop, 5 pieces here; the shop's holds",
+        "note     captcha is called ISP for captchas in the shop, ISP here; the shop's holds, and "
+        "`/plans title captcha ISP` changes it",
+        "note     captcha works for 30 days in the shop, 31 days here; the shop's holds, and "
+        "`/plans days captcha 31` changes it",
+        "note     captcha is sold up to 100 pieces in the shop, 5 pieces here; the shop's holds, "
+        "and `/plans most captcha 5` changes it",
         "note     level3 is in the shop, not here; `/plans hide level3` takes it off",
         "note     x1 is hidden in the shop; `/plans show x1` sells it",
     ]

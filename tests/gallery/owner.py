@@ -34,6 +34,7 @@ from bot.domain.notices import (
 )
 from bot.domain.orders import LaneId, OrderState, UpstreamOrder
 from bot.domain.plans import (
+    Fact,
     NamedPlanChange,
     PlanChange,
     PlanChangeId,
@@ -244,6 +245,28 @@ def of_plans(t: Texts) -> Iterator[Shown]:
     yield show("no plan", plans.refused, t, listed, plans.which(t))
     yield show("no such plan", plans.refused, t, listed, plans.unknown(t, listed, "NodeMaven"))
     yield show("none at all", plans.refused, t, (), plans.unknown(t, (), "captcha"))
+    yield show("", plans.plan, t, LINE)
+    yield show("hidden", plans.plan, t, hidden)
+    week = replace(dearer, deed=PlanDeed.DAYS, old=30, new=7)
+    fewer = replace(dearer, deed=PlanDeed.MOST, old=100, new=20)
+    other = replace(dearer, deed=PlanDeed.TITLE, old=ISP.title, new="ISP, fast")
+    told = plans.works_for(t, LINE, 7, week)
+    yield show("for seven days", plans.plan, t, replace(LINE, plan=replace(ISP, days=7)), told)
+    told = plans.takes_at_most(t, LINE, 20, fewer)
+    yield show("fewer pieces", plans.plan, t, replace(LINE, plan=replace(ISP, most=20)), told)
+    named = replace(LINE, plan=replace(ISP, title="ISP, fast"))
+    yield show("renamed", plans.plan, t, named, plans.is_called(t, LINE, "ISP, fast", other))
+    yield show("days as they were", plans.plan, t, LINE, plans.works_for(t, LINE, 30, None))
+    same = plans.takes_at_most(t, LINE, 100, None)
+    yield show("pieces as they were", plans.plan, t, LINE, same)
+    same = plans.is_called(t, LINE, ISP.title, None)
+    yield show("title as it was", plans.plan, t, LINE, same)
+    yield show("", plans.ask_days, t, LINE)
+    yield show("refused", plans.ask_days, t, LINE, plans.not_days(t, "none"))
+    yield show("", plans.ask_most, t, LINE)
+    yield show("refused", plans.ask_most, t, LINE, plans.not_most(t, "1001"))
+    yield show("", plans.ask_title, t, LINE)
+    yield show("refused", plans.ask_title, t, LINE, plans.not_title(t, "T" * 65))
     yield show("", plans.ask_cost, t, LINE)
     yield show("refused", plans.ask_cost, t, LINE, plans.not_a_cost(t, "1e999"))
     asked = CostChange(ISP.id, usd("2"), usd("2.50"))
@@ -255,7 +278,11 @@ def of_plans(t: Texts) -> Iterator[Shown]:
         replace(dearer, id=PlanChangeId(number), deed=deed, old=None, new=None)
         for number, deed in ((2, PlanDeed.SHOW), (1, PlanDeed.HIDE))
     )
-    changes = tuple(NamedPlanChange(one, ISP.title, "Olga") for one in (dearer, *deeds))
+    newest = tuple(
+        replace(one, id=PlanChangeId(number))
+        for number, one in ((6, other), (5, fewer), (4, week))
+    )
+    changes = tuple(NamedPlanChange(one, ISP.title, "Olga") for one in (*newest, dearer, *deeds))
     yield show("", plans.plan_history, t, PlanChangePage(changes, older=1))
     yield show("empty", plans.plan_history, t, PlanChangePage((), older=None))
 
@@ -305,8 +332,14 @@ def of_owner_notices(t: Texts) -> Iterator[Shown]:
     moved = WalletMoved(OLGA.id, ANN.id, usd("10"), usd("13"), False, "thanks")
     yield show("", owner_notices.wallet_moved, t, moved, OLGA, ANN)
     yield show("", owner_notices.markup_moved, t, MarkupMoved(OLGA.id, 3), OLGA, NAMED)
+    changed_facts: dict[PlanDeed, tuple[Fact, Fact]] = {
+        PlanDeed.COST: (usd("2"), usd("2.50")),
+        PlanDeed.DAYS: (30, 7),
+        PlanDeed.MOST: (100, 20),
+        PlanDeed.TITLE: (ISP.title, "ISP, fast"),
+    }
     for deed in PlanDeed:
-        old, new = (usd("2"), usd("2.50")) if deed is PlanDeed.COST else (None, None)
+        old, new = changed_facts.get(deed, (None, None))
         done = PlanChange(PlanChangeId(3), deed, old, new, OLGA.id, NOON)
         changed = NamedPlanChange(done, ISP.title, "Olga")
         yield show(deed.value, owner_notices.plan_moved, t, PlanMoved(OLGA.id, 3), OLGA, changed)

@@ -6,7 +6,7 @@ import pytest
 
 from bot.callbacks import OwnerOrder, Reply, RollBack, ShowMarkup, TopUpFor
 from bot.domain.markup import NamedChange, Rule, RuleChange, RuleChangeId, Scope
-from bot.domain.money import Money, usd
+from bot.domain.money import usd
 from bot.domain.notices import (
     CustomerAsks,
     CustomerComplains,
@@ -18,7 +18,7 @@ from bot.domain.notices import (
     WalletMoved,
 )
 from bot.domain.orders import OrderState
-from bot.domain.plans import NamedPlanChange, PlanChange, PlanChangeId, PlanDeed
+from bot.domain.plans import Fact, NamedPlanChange, PlanChange, PlanChangeId, PlanDeed
 from bot.domain.usage import AskBot, Measured, Traffic, Unknowable, Unreachable, UsageSeen
 from bot.screens import owner_notices
 from bot.screens.base import Button
@@ -98,12 +98,20 @@ def test_other_owners_can_undo_a_markup() -> None:
             (usd("2"), usd("2.5")),
             "Olga (7) changed the cost of ISP: 2.00 USD → 2.50 USD.",
         ),
+        (PlanDeed.DAYS, (30, 7), "Olga (7) changed the days of ISP: 30 → 7."),
+        (PlanDeed.DAYS, (None, 7), "Olga (7) changed the days of ISP: – → 7."),
+        (
+            PlanDeed.MOST,
+            (100, 20),
+            "Olga (7) changed the most pieces of one order of ISP: 100 → 20.",
+        ),
+        (PlanDeed.TITLE, ("A", "B"), "Olga (7) changed the title of a plan: A → B."),
         (PlanDeed.HIDE, (None, None), "Olga (7) hid ISP: it is not sold now."),
         (PlanDeed.SHOW, (None, None), "Olga (7) put ISP on sale again."),
     ],
 )
 def test_other_owners_read_what_was_done_to_a_plan(
-    deed: PlanDeed, costs: tuple[Money | None, Money | None], said: str
+    deed: PlanDeed, costs: tuple[Fact | None, Fact | None], said: str
 ) -> None:
     change = PlanChange(PlanChangeId(3), deed, *costs, OLGA.id, NOON)
 

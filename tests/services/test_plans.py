@@ -126,6 +126,87 @@ async def test_a_hidden_plan_is_written_down_once_however_many_hide_it(
         assert (await reader.scalars(select(PlanChangeRow.kind))).all() == ["hide"]
 
 
+async def facts(bench: Bench) -> tuple[tuple[object, ...], list[tuple[str | None, ...]]]:
+    """Days, bound and title as they are stored, and every change of them that is remembered."""
+    query = select(PlanRow.days, PlanRow.most, PlanRow.title).where(PlanRow.id == captcha(bench))
+    changed = select(PlanChangeRow.kind, PlanChangeRow.old_text, PlanChangeRow.new_text)
+    async with bench.shop.database.read() as reader:
+        row = (await reader.execute(query)).one()
+        rows = (await reader.execute(changed.order_by(PlanChangeRow.id))).all()
+    return tuple(row), [tuple(one) for one in rows]
+
+
+async def test_the_history_of_a_fact_is_one_unbroken_chain_whoever_is_at_it(
+    selling: tuple[Bench, Bench],
+) -> None:
+    first, second = selling
+    plan = captcha(first)
+
+    done = await asyncio.gather(
+        *(
+            bench.shop.plans.work_for(plan, days, by)
+            for days in (7, 14, 60, 7)
+            for bench, by in ((first, OWNER), (second, OTHER_OWNER))
+        )
+    )
+
+    (days, _, _), changes = await facts(first)
+    assert [old for _, old, _ in changes] == ["30", *(new for _, _, new in changes[:-1])]
+    assert changes[-1][2] == str(days)
+    assert len(changes) == len([one for one in done if one is not None])
+    assert all(one.old != one.new for one in done if one is not None)
+    _, _, told = await kept(first)
+    assert told == len(changes)
+
+
+async def test_every_fact_is_read_back_as_what_it_is(selling: tuple[Bench, Bench]) -> None:
+    first, _ = selling
+    plans, plan = first.shop.plans, captcha(first)
+
+    days = await plans.work_for(plan, 7, OWNER)
+    most = await plans.take_at_most(plan, 20, OWNER)
+    title = await plans.rename(plan, "12", OWNER)
+
+    assert [(one.old, one.new) for one in (days, most, title) if one is not None] == [
+        (30, 7), (100, 20), ("ISP for captchas", "12"),
+    ]  # fmt: skip
+    assert (await facts(first))[0] == (7, 20, "12")
+    assert [one.change for one in (await plans.history(0)).changes] == [title, most, days]
+    assert await plans.work_for(plan, 7, OWNER) is None
+    for _ in range(2):
+        await first.refresh()
+    assert (await facts(first))[0] == (7, 20, "12")
+
+
+@ON_SQLITE
+@pytest.mark.parametrize("statement", ["INSERT INTO plan_changes", "INSERT INTO outbox"])
+async def test_a_fact_that_nobody_would_hear_of_is_not_changed(
+    selling: tuple[Bench, Bench], statement: str
+) -> None:
+    first, _ = selling
+    plans, plan = first.shop.plans, captcha(first)
+
+    with breaking(first.shop.database, statement), pytest.raises(Broken):
+        await plans.work_for(plan, 7, OWNER)
+
+    assert await facts(first) == ((30, 100, "ISP for captchas"), [])
+    assert first.offer("statproxies", "captcha").plan.days == 30
+
+
+async def test_the_facts_of_a_price_list_are_not_an_owners(selling: tuple[Bench, Bench]) -> None:
+    first, _ = selling
+    plans, gig = first.shop.plans, first.offer("nodemaven", "1").plan
+
+    with pytest.raises(NotFound):
+        await plans.work_for(gig.id, 7, OWNER)
+    with pytest.raises(NotFound):
+        await plans.take_at_most(gig.id, 7, OWNER)
+    with pytest.raises(NotFound):
+        await plans.rename(gig.id, "Mine", OWNER)
+
+    assert first.offer("nodemaven", "1").plan == gig
+
+
 async def test_a_plan_of_a_price_list_is_neither_priced_nor_hidden(
     selling: tuple[Bench, Bench],
 ) -> None:

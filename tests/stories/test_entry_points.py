@@ -35,7 +35,8 @@ TYPED: Final = [route for route in ROUTES if isinstance(route, Typed | Said)]
 LONGEST: Final = 4096
 """What Telegram lets anybody write in one message."""
 
-# What may really be meant so: a note, a reason, credentials, or words to somebody.
+# What may really be meant so: a note, a reason, credentials, words to somebody, or what a plan
+# is called, for how long it works, and how many are sold at once.
 MOVED_BY_WORDS: Final = (
     OrderRow, PostingRow, RuleChangeRow, PlanChangeRow, WalletRow,
 )  # fmt: skip
@@ -52,7 +53,8 @@ async def _money(app: ShopFloor) -> list[object]:
     found: list[object] = []
     async with app.shop.database.read() as reader:
         for table in MOVED_BY_WORDS:
-            found += [tuple(row) for row in (await reader.execute(select(table.__table__))).all()]
+            rows = (await reader.execute(select(table.__table__))).all()
+            found += [tuple(row) for row in rows if getattr(row, "new_text", None) is None]
         found += (
             await reader.scalars(select(RequestRow.id).where(RequestRow.done_at.is_not(None)))
         ).all()

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, select, update
 
-from bot.callbacks import Confirm, CostFor, HidePlan, PlanHistory, ShowPlans
-from bot.db.models import OrderRow, PlanChangeRow, PlanRow, RequestRow
+from bot.callbacks import (
+    ChangePlan,
+    Confirm,
+    CostFor,
+    DaysFor,
+    HidePlan,
+    MostFor,
+    PlanHistory,
+    ShowPlans,
+    TitleFor,
+)
+from bot.db.models import OrderRow, PlanChangeRow, PlanRow, RequestRow, SubscriptionRow
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
 from bot.upstreams.sandbox import Fault
@@ -51,6 +62,18 @@ async def changes(app: ShopFloor) -> list[tuple[object, ...]]:
         return [tuple(row) for row in rows]
 
 
+async def said(app: ShopFloor) -> list[tuple[object, ...]]:
+    """The history of days, pieces and titles as it is kept: old, new, and by whom."""
+    async with app.shop.database.read() as reader:
+        rows = await reader.execute(
+            select(
+                PlanChangeRow.kind, PlanChangeRow.old_text, PlanChangeRow.new_text,
+                PlanChangeRow.by,
+            ).order_by(PlanChangeRow.id)
+        )  # fmt: skip
+        return [tuple(row) for row in rows]
+
+
 async def previews(app: ShopFloor) -> int:
     """How many changes of costs were ever previewed."""
     async with app.shop.database.read() as reader:
@@ -77,7 +100,7 @@ async def test_the_list_says_all_about_each_plan_and_what_it_leaves_out(
     ) in owner.text
     assert "What GateProxy sells comes from its price list, with its costs." in owner.text
     assert "NodeMaven" not in owner.text
-    assert owner.labels[:2] == ["Cost: captcha", "Hide: captcha"]
+    assert owner.labels[:2] == ["Change: captcha", "Hide: captcha"]
     await owner.send("/shop")
     await owner.tap("Plans")
     assert owner.text.startswith("Your plans")
@@ -137,7 +160,8 @@ async def test_a_cost_is_typed_after_a_tap(app: ShopFloor, owner: Customer) -> N
     for way in ("tap", "words"):
         if way == "tap":
             await owner.send("/plans")
-            await owner.tap("Cost: level3")
+            await owner.tap("Change: level3")
+            await owner.tap("Cost")
         else:
             await owner.send("/plans cost ISP Level3")
         assert "What does one piece of ISP Level3 cost you?" in owner.text
@@ -246,6 +270,13 @@ async def test_no_hostile_amount_is_a_cost(app: ShopFloor, owner: Customer) -> N
         ("price captcha 2", "“price captcha 2” is not understood."),
         ("captcha 2", "“captcha 2” is not understood."),
         ("cost", "Say which plan."),
+        ("days", "Say which plan."),
+        ("most", "Say which plan."),
+        ("title", "Say which plan."),
+        ("days 30", "“30” is not the name of one of your plans"),
+        ("days 30 captcha", "“30 captcha” is not the name"),
+        ("most nodemaven 20", "What GateProxy sells cannot be changed here."),
+        ("title NodeMaven Fast", "What GateProxy sells cannot be changed here."),
         ("hide", "Say which plan."),
         ("show ", "Say which plan."),
         ("cost 2.50", "“2.50” is not the name of one of your plans"),
@@ -264,7 +295,10 @@ async def test_what_is_not_understood_is_answered_with_examples(
 
     assert said in owner.text
     assert "Nothing was changed." in owner.text
-    for example in ("/plans cost captcha 2.50", "/plans hide captcha", "/plans show captcha"):
+    for example in (
+        "/plans cost captcha 2.50", "/plans days captcha 30", "/plans most captcha 20",
+        "/plans title captcha ISP", "/plans hide captcha", "/plans show captcha",
+    ):  # fmt: skip
         assert example in owner.text
     assert await changes(app) == []
     assert await previews(app) == 0
@@ -284,6 +318,260 @@ async def test_two_plans_of_one_title_are_told_apart_by_their_codes(
     await owner.send("/plans hide x1")
 
     assert await changes(app) == [("hide", None, owner.id)]
+
+
+# Days, pieces and titles
+
+FACTS = (
+    ("Days", "days", "7", "30", "Done. ISP for captchas works for 7 days now; it was 30."),
+    (
+        "At most", "most", "20", "100",
+        "Done. One order of ISP for captchas takes at most 20 pc. now; it was 100.",
+    ),
+    (
+        "Title", "title", "ISP & <b>fast</b>", "ISP for captchas",
+        "Done. ISP for captchas is called ISP & <b>fast</b> now.",
+    ),
+)  # fmt: skip
+HEARD = {
+    "days": "Olga (900, @olga_owner) changed the days of ISP for captchas: 30 → 7.",
+    "most": "Olga (900, @olga_owner) changed the most pieces of one order of "
+    "ISP for captchas: 100 → 20.",
+    "title": "Olga (900, @olga_owner) changed the title of a plan: "
+    "ISP for captchas → ISP & <b>fast</b>.",
+}
+
+
+async def fact(app: ShopFloor, kind: str) -> object:
+    plan = app.bench.offer("statproxies", "captcha").plan
+    return {"days": plan.days, "most": plan.most, "title": plan.title}[kind]
+
+
+@pytest.mark.parametrize(("label", "kind", "new", "old", "told"), FACTS)
+async def test_a_fact_is_changed_by_words_or_after_a_tap_and_the_other_owners_are_told(
+    app: ShopFloor, owner: Customer, other_owner: Customer, customer: Customer,
+    label: str, kind: str, new: str, old: str, told: str,
+) -> None:  # fmt: skip
+    heard = len(other_owner.messages), len(owner.messages), len(customer.messages)
+    await owner.send(f"/plans {kind} captcha {new}")
+
+    assert owner.text.startswith(told)
+    assert owner.labels[:5] == ["Cost", "Days", "At most", "Title", "Hide"]
+    assert str(await fact(app, kind)) == new
+    assert await said(app) == [(kind, old, new, owner.id)]
+    assert len(other_owner.messages) == heard[0] + 1
+    assert other_owner.messages[-1].text == HEARD[kind]
+    assert labels(other_owner.messages[-1])[0] == "Plans"
+    assert len(customer.messages) == heard[2]
+    # The same once more changes nothing, and nobody is told of it.
+    await owner.send(f"/plans {kind} CAPTCHA {new}")
+    assert "already. Nothing was changed." in owner.text
+    assert len(await said(app)) == 1
+    assert len(other_owner.messages) == heard[0] + 1
+
+    await owner.send("/plans")
+    await owner.tap("Change: captcha")
+    await owner.tap(label)
+    await owner.send(" " + old)
+    assert owner.text.startswith("Done. ")
+    assert str(await fact(app, kind)) == old
+    assert await said(app) == [(kind, old, new, owner.id), (kind, new, old, owner.id)]
+    # It was answered: what is written next is no answer.
+    await owner.send("5")
+    assert len(await said(app)) == 2
+
+
+WRONG_WHOLE = (
+    "none", "-", "0", "-5", "+5", "007", "7.0", "7,0", "1e2", "1_0", "30 days", "30d", "x",
+    "\u0663\u0660", "\uff17", "7\u200b", "\u202e7", "7 7", "NaN", "9" * 40, "½", "<b>7</b>",
+)  # fmt: skip
+WRONG_TITLES = ("T" * 65, "two\nlines", "\u202eevil", "zero\u200bwidth")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong", "problem", "right"),
+    [
+        (
+            "days", (*WRONG_WHOLE, "367", "1000"),
+            "is not a number of days. Write a whole number from 1 to 366,", "366",
+        ),
+        (
+            "most", (*WRONG_WHOLE, "1001"),
+            "is not a number of pieces. Write a whole number from 1 to 1000,", "1000",
+        ),
+        ("title", WRONG_TITLES, "is not a title. Write 1 to 64 characters on one line.", "T" * 64),
+    ],
+)  # fmt: skip
+async def test_nonsense_changes_nothing_and_the_question_stays_open(
+    app: ShopFloor, owner: Customer, kind: str, wrong: tuple[str, ...], problem: str, right: str
+) -> None:
+    for typed in wrong:
+        await owner.send(f"/plans {kind} captcha {typed}")
+        assert problem in owner.text, ascii(typed)
+        assert "Nothing was changed." in owner.text
+        await owner.send(typed)
+        assert problem in owner.text, ascii(typed)
+        app.clock.turn(5)
+    assert await said(app) == []
+
+    await owner.send(right)
+
+    assert owner.text.startswith("Done. ")
+    assert [row[2] for row in await said(app)] == [right]
+
+
+async def test_a_fact_without_its_value_is_asked_for_and_may_be_left(
+    app: ShopFloor, owner: Customer
+) -> None:
+    for kind, asked in (
+        ("days", "For how many days does ISP for captchas work?\n\nNow: 30."),
+        ("most", "How many pieces of ISP for captchas may one order take?\n\nNow: 100."),
+        ("title", "What shall ISP for captchas be called?"),
+    ):
+        await owner.send(f"/plans {kind} captcha")
+        assert owner.text.startswith(asked)
+        await owner.tap("Back")
+        assert owner.text.startswith("ISP for captchas · captcha")
+        await owner.send("7")
+        await owner.send(f"/plans {kind} captcha")
+        await owner.send("/cancel")
+        await owner.send("7")
+    assert await said(app) == []
+
+
+async def test_a_title_may_begin_with_words_that_are_names(
+    app: ShopFloor, owner: Customer
+) -> None:
+    for title in ("captcha", "ISP for captchas", "for captchas fast", "x1 and more"):
+        await owner.send(f"/plans title captcha {title}")
+        assert await fact(app, "title") == title
+    await owner.send("/plans title x1 and more ISP")
+    assert app.bench.offer("statproxies", "x1").plan.title == "and more ISP"
+    await owner.send('/plans days "X1 AND MORE" 7')
+    assert await fact(app, "days") == 7
+
+
+async def test_a_plan_is_hidden_and_shown_from_its_own_screen(
+    app: ShopFloor, owner: Customer
+) -> None:
+    await owner.send("/plans")
+    await owner.tap("Change: x1")
+    assert "30 days, at most 50 pc. an order; on sale" in owner.text
+    assert "Orders that were accepted before go on as they were agreed." in owner.text
+    await owner.tap("Hide")
+    assert owner.text.startswith("ISP X1 is hidden.")
+    await owner.tap("Change: x1")
+    await owner.tap("Show")
+    assert owner.text.startswith("ISP X1 is on sale")
+
+
+@pytest.mark.parametrize(("kind", "value"), [("days", "7"), ("most", "2"), ("title", "Other")])
+async def test_an_accepted_order_keeps_what_it_was_accepted_with(
+    app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox,
+    kind: str, value: str,
+) -> None:  # fmt: skip
+    stat.faults.append(Fault(method="POST", status=429, code="too_many"))
+    await customer.open("ISP for captchas", "Stat Proxies")
+    await customer.tap("3")
+    await customer.tap("Buy 3")
+    assert await app.state(customer) is OrderState.RESERVED
+
+    await owner.send(f"/plans {kind} captcha {value}")
+    await app.pass_time(60, step=1)
+
+    order = await app.order(customer)
+    assert (order.state, order.title, order.days) == (
+        OrderState.DELIVERED, "ISP for captchas", 30,
+    )  # fmt: skip
+    assert [one.quantity for one in stat.orders] == [3]
+    async with app.shop.database.read() as reader:
+        [runs] = (await reader.execute(select(SubscriptionRow.__table__))).all()
+    assert order.works_until == runs.ends_at == runs.opened_at + timedelta(days=30)
+    assert "Works until 22 Dec 2026," in customer.messages[-1].text
+    # Changed once more, long after: the order still says what it was bought for.
+    await owner.send(f"/plans {kind} captcha {value}0")
+    await customer.send("/orders")
+    assert (await app.order(customer)).works_until == order.works_until
+
+
+async def test_a_button_from_before_sells_neither_another_time_nor_more_than_there_are(
+    app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await customer.open("ISP for captchas", "Stat Proxies")
+    await customer.tap("3")
+    buy = customer.button("Buy 3")
+
+    await owner.send("/plans most captcha 2")
+    await customer.press(buy)
+    assert "This plan is not sold in that number. Nothing was charged." in customer.text
+    assert "One order takes 1 to 2." in customer.text
+    await owner.send("/plans most captcha 3")
+    await owner.send("/plans days captcha 60")
+    await owner.send("/plans cost captcha 2.50")
+    await owner.tap("Apply")
+    await customer.press(buy)
+    assert customer.text.startswith("The plan has changed. Nothing was charged.")
+    assert "Works for 30 → 60 days: until 21 Jan 2027, 10:00 UTC" in customer.text
+    assert "Price: 6.90 USD → 8.64 USD" in customer.text
+    assert not stat.orders
+    assert await customer.balance() == usd("10")
+
+    # Back as it was, the old button says the truth again.
+    await owner.send("/plans days captcha 30")
+    await owner.send("/plans cost captcha 2")
+    await owner.tap("Apply")
+    await customer.press(buy)
+    assert await app.state(customer) is OrderState.DELIVERED
+    assert (await app.order(customer)).days == 30
+
+
+async def test_the_offer_after_a_risen_price_is_for_the_time_that_was_agreed(
+    app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await in_line(customer, stat)
+    await set_cost(owner, "captcha 3")
+    await owner.send("/plans days captcha 7")
+    await app.pass_time(60, step=1)
+    assert "The price was 2.30 USD and is 3.45 USD now." in customer.messages[-1].text
+
+    await customer.tap("Buy for 3.45 USD")
+
+    assert customer.text.startswith("The plan has changed. Nothing was charged.")
+    assert "Works for 30 → 7 days: until" in customer.text
+    assert not stat.orders
+    await customer.tap("Buy 1 for 3.45 USD")
+    assert (await app.order(customer)).days == 7
+
+
+async def test_a_plan_of_one_piece_is_bought_for_its_time(
+    app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await owner.send("/plans most captcha 1")
+    await customer.open("ISP for captchas", "Stat Proxies")
+    assert "2" not in customer.labels
+    buy = customer.button("Buy for 2.30 USD")
+
+    await owner.send("/plans days captcha 7")
+    await customer.press(buy)
+    assert "Works for 30 → 7 days: until" in customer.text
+    await customer.tap("Buy for 2.30 USD")
+
+    assert (await app.order(customer)).days == 7
+    assert [one.quantity for one in stat.orders] == [1]
+
+
+async def test_the_number_that_is_asked_for_follows_the_bound(
+    owner: Customer, customer: Customer
+) -> None:
+    await customer.open("ISP for captchas", "Stat Proxies")
+    five = customer.button("5")
+    await customer.tap("Another number")
+    await owner.send("/plans most captcha 2")
+
+    await customer.send("3")
+    assert "is not a number from 1 to 2." in customer.text
+    await customer.press(five)
+    assert "One order takes 1 to 2." in customer.text
 
 
 # Hidden and shown
@@ -494,6 +782,13 @@ async def test_the_history_tells_who_did_what(
 
     assert "#2 " in owner.text
     assert "Olga · ISP for captchas: cost 2.00 USD → 2.50 USD" in owner.text
+    for words in ("days captcha 7", "most captcha 20", "title captcha ISP, fast"):
+        await owner.send(f"/plans {words}")
+    await owner.tap("Plans")
+    await owner.tap("History")
+    assert "Olga · ISP, fast: days 30 → 7" in owner.text
+    assert "Olga · ISP, fast: most pieces 100 → 20" in owner.text
+    assert "Olga · ISP, fast: title ISP for captchas → ISP, fast" in owner.text
     await owner.press(PlanHistory(before=1).pack())
     assert "No plan was ever changed here." in owner.text
 
@@ -501,7 +796,10 @@ async def test_the_history_tells_who_did_what(
 async def test_a_plan_of_a_price_list_is_nothing_here(app: ShopFloor, owner: Customer) -> None:
     await owner.send("/plans")
     for plan in (app.plan_id("nodemaven", "1"), 0, 999, 2**53):
-        for data in (CostFor(plan=plan), HidePlan(plan=plan, hidden=True)):
+        for data in (
+            CostFor(plan=plan), DaysFor(plan=plan), MostFor(plan=plan), TitleFor(plan=plan),
+            ChangePlan(plan=plan), HidePlan(plan=plan, hidden=True),
+        ):  # fmt: skip
             await owner.press(data.pack())
             assert "There is nothing here." in owner.text
 

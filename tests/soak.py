@@ -3,6 +3,7 @@
 python -m tests.soak                          the release form; writes docs/proof.md
 python -m tests.soak --minutes 20             as far as that goes; the rest is listed as a gap
 python -m tests.soak --parts drains,drills    some of it
+python -m tests.soak --minutes 30 --add       beside what the page tells of earlier runs
 python -m tests.soak --seed 7                 tells one history, word for word
 
 PostgreSQL is included where TEST_POSTGRES_URL names a server. No other machine is reached.
@@ -139,6 +140,9 @@ def kills(asked: Asked) -> Done:
             found.done += one["kills"]
             found.failures += one["failures"]
             found.seen[f"kills in: {one['scenario']}"] += one["kills"]
+    names = ("migration", *(one.name for one in kill_scenarios.SCENARIOS))
+    if missing := [one for one in names if f"kills in: {one}" not in found.seen]:
+        found.gaps.append(f"no kill in: {', '.join(missing)}")
     return found
 
 
@@ -327,7 +331,9 @@ def machines(asked: Asked) -> Done:
         except subprocess.TimeoutExpired:
             break
         if ran.returncode:
-            found.failures.append(f"machines with seed {seed}: {ran.stdout[-2_000:]}")
+            lines = ran.stdout.splitlines()
+            said = [line for line in lines if line.startswith(("E  ", "FAILED", "ERROR"))]
+            found.failures.append(f"machines with seed {seed}: {' '.join(said)}")
             break
         found.done += 1
     return found
@@ -375,17 +381,22 @@ def _alone() -> None:
 # The page
 
 
+HEAD: Final = """# Proof
+
+Written by `python -m tests.soak`; run it to see the same on your machine.
+What was cut short is listed under gaps, and never counted as passed.
+
+"""
+RUN: Final = "## Run of "
+
+
 def page(asked: Mapping[str, int], found: Mapping[str, Done], said: str, first: int) -> str:
-    """What was asked, done, found, and left out."""
+    """What was asked, done, found, and left out in one run."""
     failures = [f"{name}: {one}" for name, done in found.items() for one in done.failures]
     lines = [
-        "# Proof",
-        "",
-        "Written by `python -m tests.soak`; run it to see the same on your machine.",
-        "What was cut short is listed under gaps, and never counted as passed.",
+        f"{RUN}{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "",
         f"- commit: {_commit()}",
-        f"- date: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         f"- command: `python -m tests.soak {said}`".replace(" `", "`").replace(":`", ": `"),
         f"- first seed: {first}",
         f"- Python {platform.python_version()}, SQLite {sqlite3.sqlite_version},"
@@ -398,15 +409,15 @@ def page(asked: Mapping[str, int], found: Mapping[str, Done], said: str, first: 
             for name, done in found.items()
         ),
         "",
-        "## Failures",
+        "### Failures",
         "",
         *([f"- {_one_line(one)}" for one in failures] or ["None."]),
         "",
-        "## Gaps",
+        "### Gaps",
         "",
         *([f"- {one}" for one in gaps(asked, found)] or ["None."]),
         "",
-        "## What occurred",
+        "### What occurred",
         "",
         *(
             line
@@ -469,6 +480,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=1_000_000, help="the first seed")
     parser.add_argument("--workers", type=int, default=2, help="processes side by side")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the page goes")
+    parser.add_argument("--add", action="store_true", help="keep the runs that the page tells of")
     parser.add_argument("--seed", type=int, help="tell this one history and nothing else")
     parser.add_argument("--sweep", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(given)
@@ -497,7 +509,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write("".join(f"  {_one_line(one)}\n" for one in done.failures))
         sys.stdout.flush()
     options.page.parent.mkdir(parents=True, exist_ok=True)
-    options.page.write_text(page(asked, found, " ".join(given), options.first), "utf-8")
+    earlier = ""
+    if options.add and options.page.exists():
+        _, run, earlier = options.page.read_text("utf-8").partition(f"\n{RUN}")
+        earlier = run + earlier
+    told = page(asked, found, " ".join(given), options.first)
+    options.page.write_text(HEAD + told + earlier, "utf-8")
     sys.stdout.write("".join(f"gap: {one}\n" for one in gaps(asked, found)))
     return 1 if any(done.failures for done in found.values()) else 0
 

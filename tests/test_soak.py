@@ -51,3 +51,19 @@ def test_what_time_cut_short_is_a_gap_and_not_passed(tmp_path: Path) -> None:
     main(["--parts", "drills", "--drills", "5", "--minutes", "0", "--page", str(page)])
 
     assert "- drills: 0 of 5; the rest was not done" in page.read_text()
+
+
+def test_a_run_stands_before_those_that_it_is_added_to(tmp_path: Path) -> None:
+    page = tmp_path / "proof.md"
+    empty = ["--parts", "drills", "--minutes", "0", "--page", str(page)]
+
+    for more in (["--drills", "5"], ["--drills", "6", "--add"], ["--drills", "7", "--add"]):
+        main([*empty, *more])
+
+    said = page.read_text()
+    assert said.count("# Proof\n\nWritten by") == 1
+    assert [said.index(f"drills: 0 of {count};") for count in (7, 6, 5)] == sorted(
+        said.index(f"drills: 0 of {count};") for count in (5, 6, 7)
+    )
+    main([*empty, "--drills", "8"])
+    assert page.read_text().count("## Run of") == 1

@@ -55,7 +55,7 @@ def test_what_time_cut_short_is_a_gap_and_not_passed(tmp_path: Path) -> None:
 
 def test_a_run_stands_before_those_that_it_is_added_to(tmp_path: Path) -> None:
     page = tmp_path / "proof.md"
-    empty = ["--parts", "drills", "--minutes", "0", "--page", str(page)]
+    empty = ["--parts", "drills", "--minutes", "0", "--workers", "1", "--page", str(page)]
 
     for more in (["--drills", "5"], ["--drills", "6", "--add"], ["--drills", "7", "--add"]):
         main([*empty, *more])

@@ -17,7 +17,7 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 COSTS = ("cost", "hide", "show")
 FACTS = ("days", "most", "title")
-ROW = ("id", "plan_id", "kind", "old_micros", "new_micros", "request_id", '"by"', "at")
+ROW = ("id", "plan_id", "kind", "old_micros", "new_micros", "request_id", "by", "at")
 
 WHOLE_COST = (
     "(kind = 'cost') = (old_micros IS NOT NULL)"
@@ -55,28 +55,28 @@ TRIGGERS = (
 
 
 def upgrade() -> None:
-    kinds = _kinds((*COSTS, *FACTS))
+    kinds = (*COSTS, *FACTS)
     if op.get_context().dialect.name == "sqlite":
         _make_anew(kinds, TEXTS)
         return
     for column in ("old_text", "new_text"):
         op.add_column("plan_changes", sa.Column(column, sa.Text(), nullable=True))
-    _say_kinds(kinds)
+    _say_kinds(_kinds(kinds))
     for name, law in TEXTS.items():
         op.create_check_constraint(op.f(f"ck_plan_changes_{name}"), "plan_changes", law)
 
 
 def downgrade() -> None:
-    kinds = _kinds(COSTS)
     if op.get_context().dialect.name == "sqlite":
-        _make_anew(kinds, {})
+        _make_anew(COSTS, {})
         return
     op.execute("ALTER TABLE plan_changes DISABLE TRIGGER plan_changes_no_delete")
-    op.execute(f"DELETE FROM plan_changes WHERE NOT ({kinds})")  # noqa: S608
+    changes = _rows("plan_changes")
+    op.execute(sa.delete(changes).where(changes.c.kind.not_in(COSTS)))
     op.execute("ALTER TABLE plan_changes ENABLE TRIGGER plan_changes_no_delete")
     for name in TEXTS:
         op.drop_constraint(op.f(f"ck_plan_changes_{name}"), "plan_changes", type_="check")
-    _say_kinds(kinds)
+    _say_kinds(_kinds(COSTS))
     for column in ("old_text", "new_text"):
         op.drop_column("plan_changes", column)
 
@@ -90,14 +90,16 @@ def _say_kinds(kinds: str) -> None:
     op.create_check_constraint(op.f("ck_plan_changes_kind"), "plan_changes", kinds)
 
 
-def _make_anew(kinds: str, texts: dict[str, str]) -> None:
+def _rows(table: str) -> sa.TableClause:
+    return sa.table(table, *map(sa.column, ROW))
+
+
+def _make_anew(kinds: tuple[str, ...], texts: dict[str, str]) -> None:
     # SQLite changes no CHECK: the rows wait elsewhere while the table is made anew. It keeps its
     # name all the time, as requests did in 0008.
-    columns = ", ".join(ROW)
-    kept = f"SELECT {columns} FROM plan_changes WHERE {kinds}"  # noqa: S608
-    op.execute(f"CREATE TABLE plan_changes_kept AS {kept}")
+    op.execute("CREATE TABLE plan_changes_kept AS SELECT * FROM plan_changes")
     op.drop_table("plan_changes")
-    laws = {"kind": kinds, "whole_cost": WHOLE_COST, "new_micros": NEW_MICROS} | texts
+    laws = {"kind": _kinds(kinds), "whole_cost": WHOLE_COST, "new_micros": NEW_MICROS} | texts
     op.create_table(
         "plan_changes",
         sa.Column("id", BIG, nullable=False),
@@ -122,7 +124,9 @@ def _make_anew(kinds: str, texts: dict[str, str]) -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_plan_changes_plan_id", "plan_changes", ["plan_id", "id"])
-    op.execute(f"INSERT INTO plan_changes ({columns}) SELECT {columns} FROM plan_changes_kept")  # noqa: S608
+    kept = _rows("plan_changes_kept")
+    back = sa.select(*kept.c).where(kept.c.kind.in_(kinds))
+    op.execute(sa.insert(_rows("plan_changes")).from_select(ROW, back))
     op.drop_table("plan_changes_kept")
     for trigger in TRIGGERS:
         op.execute(trigger)

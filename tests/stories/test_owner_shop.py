@@ -25,11 +25,12 @@ OWNERS_BUTTONS = (
     "drop:1", "drop:2", "drop:3", "markup", "mhist:0", "mback:1", "inbox", "oorder:1", "bind:1",
     "bindto:1:1", "byhand:1", "giveback:1:0", "giveback:1:1", "wait:1", "refund:1", "reply:1002",
     "subs", "subdone:1:0", "subdone:1:1", "plans:0", "cost:27", "hide:27:1", "planhist:0",
-    "owallet:1002:0",
+    "owallet:1002:0", "oplan:27", "days:27", "most:27", "title:27",
 )  # fmt: skip
 OWNERS_COMMANDS = (
     "/shop", "/topup", "/topup 1001 50", "/debit 1002 1 because", "/markup", "/markup 0%",
     "/order 1", "/order", "/block 1002", "/unblock 1002", "/plans", "/plans hide captcha",
+    "/plans days captcha 7", "/plans most captcha 7", "/plans title captcha Seven",
 )  # fmt: skip
 
 

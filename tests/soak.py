@@ -340,13 +340,13 @@ def machines(asked: Asked) -> Done:
 
 
 PARTS: Final[dict[str, Part]] = {
-    "kills": Part("real kills (SIGKILL) and recoveries", 1_000, 14, kills),
-    "cancellations": Part("cancellations at a random await", 5_000, 20, cancellations),
+    "kills": Part("real kills (SIGKILL) and recoveries", 1_000, 22, kills),
+    "cancellations": Part("cancellations at a random await", 5_000, 24, cancellations),
     "drains": Part("drains: 50 taps at once on one wallet, on each database", 200, 10, drains),
     "drills": Part("restore drills under load", 100, 3, drills),
     "machines": Part("runs of the state machines", 20, 8, machines),
     # Last, as there are never enough: they take the time that the others leave.
-    "histories": Part("simulated histories of the real code", 10_000, 45, histories),
+    "histories": Part("simulated histories of the real code", 10_000, 40, histories),
 }
 
 

@@ -16,7 +16,7 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
     TelegramUnauthorizedError,
 )
-from aiogram.methods import DeleteWebhook, GetUpdates
+from aiogram.methods import DeleteWebhook, GetUpdates, Response
 from aiogram.types import Update, User
 from pydantic import ValidationError
 
@@ -39,6 +39,8 @@ MOST_WAITING_PER_CHAT: Final = 100
 MOST_WAITING: Final = 5_000
 ALLOWED: Final = ["message", "callback_query", "my_chat_member"]
 _CONFLICT_EVERY: Final = 3600.0
+_ANSWER: Final = Response[list[Update]]
+"""Held as those of the renderer are."""
 
 # getUpdates ─▶ handled, side by side by chat, in order within one ─▶ next getUpdates confirms
 #                   └─▶ drawn in the chat's turn, at any time after

@@ -24,6 +24,7 @@ from aiogram.methods import (
     AnswerCallbackQuery,
     DeleteMessage,
     EditMessageText,
+    Response,
     SendDocument,
     SendMessage,
     SendPhoto,
@@ -65,6 +66,8 @@ _UPLOAD_SECONDS = 120
 _PAUSES = (1.0, 2.0, 4.0)
 _REMEMBERED = 10_000
 
+_ANSWERS: Final = (Response[Message], Response[Message | bool], Response[bool])
+"""Held for the whole time: pydantic forgets such a type, and would build it again at a tap."""
 _NO_PREVIEW: Final = LinkPreviewOptions(is_disabled=True)
 
 LONGEST_LIMIT: Final = 3600.0

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from typing import Any, cast
+from weakref import ref
 
 import pytest
+from aiogram.methods import (
+    AnswerCallbackQuery,
+    EditMessageText,
+    GetUpdates,
+    Response,
+    SendDocument,
+    SendMessage,
+)
 from aiogram.types import TelegramObject
 
 from bot.callbacks import Browse, CheckUsage, Help, Home, MyOrders, TopUpFor
@@ -350,3 +361,12 @@ async def test_turns_are_taken_in_order_even_by_those_who_leave() -> None:
 
     assert order == ["first", "third"]
     assert turns.waiting(1) == 0
+
+
+def test_no_tap_waits_until_the_types_of_its_answers_are_built_again() -> None:
+    methods = (GetUpdates, SendMessage, SendDocument, EditMessageText, AnswerCallbackQuery)
+    built = [ref(Response.__class_getitem__(cast(Any, each.__returning__))) for each in methods]
+
+    gc.collect()
+
+    assert all(one() is not None for one in built)

@@ -10,17 +10,9 @@ import gc
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, cast
 
 import pytest
 import stamina
-from aiogram.methods import (
-    AnswerCallbackQuery,
-    EditMessageText,
-    GetUpdates,
-    Response,
-    SendMessage,
-)
 from sqlalchemy import select
 
 from bot.app import Shop
@@ -41,11 +33,6 @@ OTTO = Person(OTHER_OWNER, "Otto", "otto_owner")
 MOST_WAITING = 120
 """Seconds in which everything owed by now must have been sent."""
 
-# Held here because pydantic holds them weakly, and would build them again for every story.
-_ANSWERS = [
-    Response.__class_getitem__(cast(Any, method.__returning__))
-    for method in (GetUpdates, SendMessage, EditMessageText, AnswerCallbackQuery)
-]
 _HARMLESS = ("not modified", "message to edit not found", "no text in the message to edit",
              "chat not found", "blocked by the user", "can't initiate conversation")  # fmt: skip
 _NOT_FOR_CUSTOMERS = re.compile(

@@ -44,7 +44,7 @@ from tests.compiled import compiled_once
 from tests.conftest import IN_MEMORY, POSTGRES, Spares, no_network
 from tests.drill import drill
 from tests.faults import kill_scenarios, races
-from tests.faults.histories import Told, _template, play, tell
+from tests.faults.histories import Told, empty_database, play, tell
 from tests.faults.kill_sweep import Swept, sweep
 
 ROOT: Final = Path(__file__).parents[1]
@@ -188,7 +188,7 @@ def _blanks(backend: str) -> Iterator[Blank]:
 @contextmanager
 def _file() -> Iterator[str]:
     with TemporaryDirectory(dir=IN_MEMORY if IN_MEMORY.is_dir() else None) as folder:
-        file = shutil.copy(_template(), Path(folder) / "bot.db")
+        file = shutil.copy(empty_database(), Path(folder) / "bot.db")
         yield f"sqlite+aiosqlite:///{file}"
 
 

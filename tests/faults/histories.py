@@ -137,7 +137,7 @@ def tell(seeds: Iterable[int], until: float | None = None) -> Told:
 
 
 @cache
-def _template() -> Path:
+def empty_database() -> Path:
     """A migrated, empty database, made once for all histories of this process."""
     file = Path(mkdtemp(dir=_place())) / "template.db"
 
@@ -156,7 +156,7 @@ def _place() -> Path | None:
 
 def play(seed: int) -> Played:
     """Tell one history, all of it decided by the seed."""
-    template = _template()
+    template = empty_database()
     state = random.getstate()
     random.seed(seed)
     try:

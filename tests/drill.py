@@ -28,7 +28,7 @@ from bot.domain.desk import Resumed
 from bot.domain.errors import CustomerError, ShopClosed, StartRefused
 from bot.domain.orders import OrderId, OrderState
 from bot.services.leases import LASTS
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from tests.bench import OWNER, Bench, HandClock, opened, sandbox_for, settings_for
 
 CUSTOMERS = 4

@@ -11,7 +11,8 @@ from bot.probe import AccountProbe, Answers
 from bot.settings import Settings
 from bot.upstreams.base import Upstream
 from bot.upstreams.gateproxy import GateProxy
-from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import TOKEN, GateProxySandbox
 from bot.upstreams.sandbox_stat import (
     STAT_KEY,
     STAT_ORDER_PATH,

@@ -27,7 +27,8 @@ from bot.domain.orders import CustomerId, OrderState
 from bot.services import restores
 from bot.services.leases import LASTS
 from bot.services.restores import Restored
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import OWNER, Bench, HandClock, opened, sandbox_for, settings_for
 from tests.drill import drill
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from bot.upstreams.sandbox import Fault, Pretence
+from bot.upstreams.pretence import Fault, Pretence
 
 STAT_KEY = "sk_live_sandbox"
 STAT_PRODUCTS = (

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 
 from bot.demo.telegram import Fault as Misfortune
+from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import TOKEN as GATEPROXY_TOKEN
-from bot.upstreams.sandbox import Fault
 from tests.e2e.conftest import ROOT, Street, until
 from tests.telegram import ALICE, TOKEN
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.demo.telegram import Fault as Misfortune
+from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import TOKEN as GATEPROXY_TOKEN
-from bot.upstreams.sandbox import Fault
 from tests.conftest import IS_CI, POSTGRES
 from tests.e2e.conftest import Neighbours, Street, audited, until
 

@@ -12,7 +12,7 @@ import httpx
 
 from bot.domain.clock import Clock
 from bot.upstreams.base import Made
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox_stat import (
     STAT_KEY,
     STAT_ORDER_PATH,

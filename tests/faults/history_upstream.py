@@ -17,10 +17,9 @@ import httpx
 from bot.domain.clock import Clock
 from bot.upstreams.base import Made
 from bot.upstreams.gateproxy import GateProxy
+from bot.upstreams.pretence import Fault, Pretence
 from bot.upstreams.sandbox import (
-    Fault,
     GateProxySandbox,
-    Pretence,
     SandboxAccount,
     SandboxOrder,
     SandboxPlan,

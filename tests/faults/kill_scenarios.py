@@ -17,7 +17,8 @@ from typing import Final
 
 import httpx
 
-from bot.upstreams.sandbox import TOKEN, Fault
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import TOKEN
 from bot.upstreams.sandbox_stat import STAT_ORDER_PATH
 from tests.faults.kill_sweep import (
     ALICE,

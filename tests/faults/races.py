@@ -22,7 +22,7 @@ from bot.domain.fingerprints import traits
 from bot.domain.money import Money, usd
 from bot.domain.orders import Credentials, CustomerId, OrderId, OrderState
 from bot.domain.requests import Request, TopUp
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import OWNER, Bench, HandClock, opened, sandbox_for
 

@@ -24,7 +24,8 @@ from bot.domain.orders import OrderId, OrderState
 from bot.domain.requests import TopUp
 from bot.services.lanes import Account
 from bot.upstreams.gateproxy import GateProxy
-from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import TOKEN, GateProxySandbox
 from tests.bench import OTHER_OWNER, OWNER, Bench, HandClock, opened, settings_for
 from tests.conftest import ON_POSTGRESQL
 from tests.faults.races import LOST, cut_off

@@ -14,7 +14,8 @@ from bot.domain.errors import UpstreamError
 from bot.domain.money import Money, usd
 from bot.domain.orders import OPEN, OrderId, OrderState
 from bot.upstreams.gateproxy import GateProxy
-from bot.upstreams.sandbox import TOKEN, Fault
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import TOKEN
 from tests.bench import OWNER, Bench
 from tests.conftest import ON_SQLITE
 from tests.hostile import BODIES

@@ -18,7 +18,7 @@ from bot.handlers import routes
 from bot.handlers.courier import Courier
 from bot.handlers.polling import Polling
 from bot.handlers.render import Renderer
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from tests.bench import OTHER_OWNER, OWNER, Bench, HandClock, opened, sandbox_for
 from tests.conftest import ON_SQLITE
 from tests.telegram import Customer, bot_of, settling, task_group

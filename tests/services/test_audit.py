@@ -19,7 +19,8 @@ from bot.domain.orders import CustomerId, OrderId
 from bot.domain.requests import TopUp
 from bot.services.audit import AUDIT
 from bot.services.stops import SHOP
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import OWNER, Bench, HandClock, opened, sandbox_for, settings_for
 from tests.conftest import ON_SQLITE
 

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.errors import TooLate
 from bot.domain.orders import CustomerId, OrderId, OrderState
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from tests.bench import OTHER_OWNER, OWNER, Bench
 
 PASTED = "gate.example.com:8080:anna:secret"

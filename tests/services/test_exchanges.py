@@ -13,7 +13,8 @@ from bot.db.models import DeliveryRow, ExchangeRow
 from bot.domain.errors import DeliveredBefore
 from bot.domain.exchanges import ExchangeState
 from bot.domain.orders import CustomerId, OrderId, parse_proxies
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import OWNER, Bench, HandClock, opened
 from tests.conftest import ON_SQLITE

@@ -10,7 +10,8 @@ from bot.db.models import OutboxRow
 from bot.domain.errors import TooLate
 from bot.domain.money import usd
 from bot.domain.orders import OrderId, OrderState
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import OWNER, Bench
 
 LOST = httpx.ReadTimeout("lost")

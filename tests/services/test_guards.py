@@ -22,7 +22,7 @@ from bot.domain.requests import TopUp
 from bot.services.lanes import Lane
 from bot.services.leases import LASTS, Lease, LeaseLost
 from bot.services.placing import Claimed
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from tests.bench import OWNER, Bench, HandClock
 from tests.conftest import ON_SQLITE
 

@@ -7,7 +7,7 @@ import httpx
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
 from bot.services.journals import Journals
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from tests.bench import Bench
 
 S = OrderState

@@ -14,7 +14,8 @@ from bot.domain.errors import OfferGone, StartRefused
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
 from bot.services.lanes import Lane, Lanes
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import Bench, HandClock, opened
 
 A, B, C = "gpk_live_aaa", "gpk_live_bbb", "gpk_live_ccc"

@@ -10,7 +10,7 @@ import pytest
 from bot.domain.errors import InsufficientFunds, JustBought, NotFound, PriceChanged, TooManyOrders
 from bot.domain.money import usd
 from bot.domain.orders import Claim, Credentials, OrderState
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from tests.bench import Bench
 
 

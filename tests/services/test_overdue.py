@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from bot.db.models import OutboxRow
 from bot.domain.orders import OrderId, OrderState
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from tests.bench import OTHER_OWNER, OWNER, Bench
 
 LOST = httpx.ReadTimeout("lost")

@@ -22,7 +22,8 @@ from bot.domain.errors import StartRefused
 from bot.domain.orders import Credentials, OrderId, OrderState
 from bot.services import rotation
 from bot.services.leases import LASTS
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import OWNER, Bench, HandClock, opened, settings_for
 from tests.conftest import ON_SQLITE
 

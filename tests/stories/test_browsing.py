@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from bot.domain.money import usd
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor
 from tests.telegram import Customer

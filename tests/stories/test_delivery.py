@@ -9,7 +9,8 @@ import pytest
 
 from bot.demo.telegram import Message, UploadedFile
 from bot.domain.orders import Credentials, OrderState
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, copied, labels
 from tests.telegram import Customer

@@ -21,7 +21,8 @@ from bot.demo.telegram import Person
 from bot.domain.orders import OrderId
 from bot.handlers import ROUTES
 from bot.handlers.routes import Role, Said, Typed
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import HandClock, stat_sandbox_for
 from tests.conftest import ON_SQLITE

@@ -13,7 +13,7 @@ from bot.callbacks import AskExchange, Exchange
 from bot.db.models import ExchangeRow, FingerprintRow, SearchTermRow
 from bot.domain.exchanges import ExchangeState
 from bot.domain.money import usd
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import HandClock, stat_sandbox_for
 from tests.stories.conftest import ShopFloor

@@ -7,7 +7,8 @@ from sqlalchemy import select
 from bot.db.models import FingerprintRow
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.stories.conftest import ShopFloor, copied
 from tests.telegram import Customer
 

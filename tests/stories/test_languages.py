@@ -9,7 +9,8 @@ import httpx
 from bot.demo.telegram import Person
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, labels
 from tests.telegram import Customer

@@ -6,7 +6,8 @@ import asyncio
 
 from bot.callbacks import MyOrders
 from bot.domain.money import usd
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, labels
 from tests.telegram import Customer

@@ -20,7 +20,8 @@ from bot.callbacks import (
 )
 from bot.domain.money import usd
 from bot.domain.orders import OrderId, OrderState
-from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import TOKEN, GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor
 from tests.telegram import ALICE, Customer

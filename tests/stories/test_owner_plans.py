@@ -22,7 +22,7 @@ from bot.callbacks import (
 from bot.db.models import OrderRow, PlanChangeRow, PlanRow, RequestRow, SubscriptionRow
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import HandClock, opened, sandbox_for, seeds, stat_sandbox_for
 from tests.conftest import ON_SQLITE

@@ -14,7 +14,7 @@ from bot.domain.money import usd
 from bot.domain.orders import OrderId, OrderState
 from bot.handlers.introduction import owner_commands
 from bot.i18n import texts
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import OLGA, OTTO, ShopFloor
 from tests.telegram import ALICE, Customer

@@ -17,7 +17,8 @@ from bot.domain.formats import FileKind, Format
 from bot.domain.orders import Credentials, CustomerId, OrderId, OrderState
 from bot.handlers import ROUTES
 from bot.handlers.routes import Attached, Picked, Role, Route, Said, Tap, Typed
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import HandClock, stat_sandbox_for
 from tests.conftest import ON_SQLITE

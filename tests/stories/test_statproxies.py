@@ -12,7 +12,7 @@ from bot.db.models import LaneRow, OrderRow, PlanRow, SubscriptionRow
 from bot.demo.telegram import Person
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
-from bot.upstreams.sandbox import Fault
+from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox_stat import PERIOD, StatOrder, StatProxiesSandbox
 from tests.bench import HandClock, stat_sandbox_for
 from tests.stories.conftest import ShopFloor

@@ -25,7 +25,8 @@ from bot.callbacks import (
 )
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
-from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import TOKEN, GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.hostile import CALLBACKS
 from tests.stories.conftest import ShopFloor, labels

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from bot.domain.usage import size_in_bytes
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, labels, links
 from tests.telegram import Customer

@@ -5,7 +5,8 @@ from __future__ import annotations
 import httpx
 
 from bot.callbacks import ChooseAlert, SetAlert
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, labels
 from tests.telegram import Customer

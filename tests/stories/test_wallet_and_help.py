@@ -8,7 +8,8 @@ from bot.callbacks import AskOwner
 from bot.domain.money import usd
 from bot.handlers.introduction import owner_commands
 from bot.i18n import texts
-from bot.upstreams.sandbox import Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
 from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor, links
 from tests.telegram import Customer

@@ -32,7 +32,8 @@ from bot.domain.orders import Credentials, RedeemCode, is_host
 from bot.domain.usage import Traffic
 from bot.upstreams.base import Made, Page, PriceList, Progress, Upstream
 from bot.upstreams.gateproxy import GateProxy
-from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import TOKEN, GateProxySandbox
 from bot.upstreams.sandbox_stat import STAT_KEY, STAT_ORDER_PATH, StatProxiesSandbox
 from bot.upstreams.statproxies import StatProxies
 

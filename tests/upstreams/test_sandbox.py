@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.upstreams.sandbox import TOKEN, Fault, GateProxySandbox, PricingShape
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import TOKEN, GateProxySandbox, PricingShape
 
 OTHER = "gpk_live_other"
 

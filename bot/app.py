@@ -243,7 +243,7 @@ async def build(
             customers=customers,
             catalog=catalog,
             markup=markup,
-            plans=Plans(database, clock, catalog, markup, requests, outbox),
+            plans=Plans(database, clock, catalog, markup, requests, outbox, lanes),
             wallets=wallets,
             requests=requests,
             orders=orders,

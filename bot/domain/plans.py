@@ -54,6 +54,8 @@ class PlanLine:
     """The name of the deciding rule's scope; empty for everything."""
     is_refused: bool = False
     """The upstream refused it, so it is not sold until an owner shows it."""
+    has_lane: bool = True
+    """Some account of the shop buys it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -422,6 +422,8 @@ def _state(t: Texts, line: PlanLine) -> Text:
         return t("<b>hidden</b>")
     if line.is_refused:
         return t("<b>not sold, because the provider refused it</b>")
+    if not line.has_lane:
+        return t("<b>not sold, because {setting} is not set</b>", setting=Code("STATPROXIES_KEY"))
     return t("on sale")
 
 

@@ -266,20 +266,19 @@ class Lanes:
             lane.woken.set()
 
     async def paused(self) -> frozenset[str]:
-        """The upstreams of which no lane can sell now.
+        """The upstreams that ever sold here and of which no lane can sell now.
 
         A lane cannot while it or the whole shop is stopped, nor before its list was read: an
         order whose answer gets lost could not be found again.
         """
         async with self._database.read() as reader:
             scopes = {stop.scope for stop in await self._stops.all(reader)}
-        lanes = self._lanes.values()
         selling = {
             lane.upstream.name
-            for lane in lanes
+            for lane in self
             if lane.is_listed and not {SHOP, lane_scope(lane.id)} & scopes
         }
-        return frozenset(lane.upstream.name for lane in lanes) - selling
+        return frozenset(one.upstream for one in self._catalog.providers) - selling
 
     def needs_person(self) -> ColumnElement[bool]:
         """Orders that go on by a person alone: under review, or to be delivered by hand.

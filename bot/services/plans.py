@@ -28,6 +28,7 @@ from bot.domain.plans import (
 )
 from bot.domain.requests import CostChange, CostPreview, Request
 from bot.services.catalog import Catalog, plan_of, provider_of
+from bot.services.lanes import Lanes
 from bot.services.markup import Markup
 from bot.services.outbox import Outbox
 from bot.services.requests import Requests
@@ -60,10 +61,12 @@ class Plans:
         markup: Markup,
         requests: Requests,
         outbox: Outbox,
+        lanes: Lanes,
     ) -> None:
         self._database = database
         self._clock = clock
         self._catalog = catalog
+        self._lanes = lanes
         self._markup = markup
         self._requests = requests
         self._outbox = outbox
@@ -251,7 +254,8 @@ class Plans:
     def _line(self, plan: Plan, *, is_open: bool) -> PlanLine:
         scope, rule = self._catalog.markups.deciding(plan)
         name = "" if scope is None else self._markup.name_of(scope)
-        return PlanLine(plan, rule.price(plan.cost), rule, name, is_refused=not is_open)
+        has_lane = bool(self._lanes.of(plan.provider.upstream))
+        return PlanLine(plan, rule.price(plan.cost), rule, name, not is_open, has_lane)
 
     async def _history(
         self, which: ColumnElement[bool], limit: int

@@ -233,6 +233,7 @@ def of_plans(t: Texts) -> Iterator[Shown]:
     third = replace(ISP, id=PlanId(29), code="level3", title="ISP Level3")
     refused = replace(LINE, plan=third, is_refused=True, decided_by="Stat Proxies")
     listed = (LINE, hidden, refused)
+    yield show("no key", plans.plans, t, (replace(LINE, has_lane=False),), 0)
     yield show("", plans.plans, t, listed, 0)
     yield show("a second page", plans.plans, t, listed * 3, 1)
     yield show("none", plans.plans, t, (), 0)

@@ -22,6 +22,8 @@ from bot.callbacks import (
 from bot.db.models import OrderRow, PlanChangeRow, PlanRow, RequestRow, SubscriptionRow
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
+from bot.i18n import texts
+from bot.screens import plans
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import HandClock, opened, sandbox_for, seeds, stat_sandbox_for
@@ -805,6 +807,23 @@ async def test_a_plan_of_a_price_list_is_nothing_here(app: ShopFloor, owner: Cus
 
     assert await changes(app) == []
     assert app.bench.offer("nodemaven", "1").price == usd("4.03")
+
+
+async def test_a_plan_is_not_called_on_sale_where_no_account_buys_it(
+    database_url: str, clock: HandClock, stat: StatProxiesSandbox
+) -> None:
+    sandbox = sandbox_for(clock)
+    async with opened(database_url, sandbox, clock, stat):
+        pass
+
+    async with opened(database_url, sandbox, clock) as without_key:
+        await without_key.shop.jobs.look_at_stops()
+
+        for line in await without_key.shop.plans.listed():
+            shown = plans.plan(texts("en"), line).text
+            assert "not sold, because <code>STATPROXIES_KEY</code> is not set" in shown
+        assert without_key.offer("statproxies", "captcha").is_stale
+        assert not without_key.offer("nodemaven", "1").is_stale
 
 
 async def test_the_setting_only_names_plans_that_the_shop_does_not_know(

@@ -410,8 +410,8 @@ MUTANTS: Final = (
     Mutant(
         "exchanged where it cannot be",
         _EXCHANGES,
-        "if not line.can_exchange:",
-        "if False:",
+        "if not (is_there and line.can_exchange):",
+        "if not is_there:",
         _EXCHANGE + "test_an_order_of_another_provider_has_no_such_button",
     ),
     Mutant(
@@ -445,9 +445,16 @@ MUTANTS: Final = (
     Mutant(
         "a refunded order exchanged",
         _EXCHANGES,
-        "if state != OrderState.DELIVERED:",
-        "if False:",
+        "        return state == OrderState.DELIVERED",
+        "        return True",
         _EXCHANGED + "test_an_order_refunded_while_others_are_sent_is_not_exchanged",
+    ),
+    Mutant(
+        "new proxies for somebody who has the money back",
+        _EXCHANGES,
+        "if not await self._is_there(tx, order):",
+        "if False:",
+        _EXCHANGED + "test_nobody_gets_new_proxies_of_an_order_refunded_while_it_is_read",
     ),
     Mutant(
         "an exchange ended on an old look",
@@ -506,8 +513,8 @@ MUTANTS: Final = (
     Mutant(
         "an old reading in the place of newer proxies",
         _EXCHANGES,
-        "if await tx.scalar(select(moved)):",
-        "if False:",
+        "if not is_there or await tx.scalar(select(moved)):",
+        "if not is_there:",
         _EXCHANGED + "test_an_old_reading_never_takes_the_place_of_newer_proxies",
     ),
     Mutant(

@@ -3,6 +3,7 @@
 asked -> sending -> reading -> done
                  -> unclear -> done, unchanged
                  -> refused, lacking
+Whatever is under way when the order is refunded ends unchanged: nobody is owed new proxies.
 An exchange has no idempotency key: what may have left is never sent again.
 """
 
@@ -35,7 +36,7 @@ class ExchangeState(StrEnum):
     LACKING = "lacking"
     """Certainly not done, as the shop's account may not exchange anything."""
     UNCHANGED = "unchanged"
-    """The answer was lost, and the order holds what it held before."""
+    """The answer was lost, or the order was refunded first: it holds what it held before."""
 
 
 UNDER_WAY = frozenset(

@@ -105,8 +105,7 @@ class Exchanges:
         line = await self._orders.line(customer, order)
         now = self._clock.now()
         async with self._database.write() as tx:
-            # The order is the lock: taps on it pass here one after another.
-            await tx.execute(select(OrderRow.id).where(OrderRow.id == order).with_for_update())
+            is_there = await self._is_there(tx, order)
             known = (
                 await tx.execute(
                     select(ExchangeRow.state)
@@ -119,7 +118,7 @@ class Exchanges:
             ).first()
             if known is not None:
                 return Exchanged(line.order, _S(known.state))
-            if not line.can_exchange:
+            if not (is_there and line.can_exchange):
                 return None
             await tx.execute(
                 insert(ExchangeRow).values(
@@ -174,6 +173,7 @@ class Exchanges:
             ExchangeRow.state == _S.UNCHANGED,
             ExchangeRow.sent_at > now - WATCHED_FOR,
             ExchangeRow.next_at <= now,
+            OrderRow.state == OrderState.DELIVERED,
         )
         for row in await self._rows(given_up, AT_ONCE):
             await self._look_late(row)
@@ -216,10 +216,7 @@ class Exchanges:
     async def _begin(self, row: Row[Any]) -> bool:
         """Committed before the first byte leaves; not for an order that was refunded meanwhile."""
         async with self._database.write() as tx:
-            state = await tx.scalar(
-                select(OrderRow.state).where(OrderRow.id == row.order_id).with_for_update()
-            )
-            if state != OrderState.DELIVERED:
+            if not await self._is_there(tx, row.order_id):
                 return False
             values = {"tries": ExchangeRow.tries + 1, "sent_at": self._clock.now()}
             return await self._set(tx, row, _UNSENT, state=_S.SENDING, **values)
@@ -246,6 +243,9 @@ class Exchanges:
     async def _read(self, row: Row[Any]) -> None:
         """Find out what the order holds now, and deliver it if that is something else."""
         lane, now, order = self._lane(row), self._clock.now(), OrderId(row.order_id)
+        if row.order_state != OrderState.DELIVERED:
+            await self._drop(row)
+            return
         if lane is not None and lane.is_by_hand:
             await self._ask_owners(row)
             return
@@ -312,28 +312,21 @@ class Exchanges:
     ) -> bool:
         """The same for what was given up, unless another exchange moved since the reading."""
         async with self._database.write() as tx:
-            # The order is the lock: nobody asks for another exchange meanwhile.
-            await tx.execute(
-                select(OrderRow.id).where(OrderRow.id == row.order_id).with_for_update()
-            )
+            is_there = await self._is_there(tx, row.order_id)
             moved = exists().where(
                 ExchangeRow.order_id == row.order_id,
                 or_(ExchangeRow.ended_at.is_(None), ExchangeRow.ended_at >= read_at),
             )
-            if await tx.scalar(select(moved)):
+            if not is_there or await tx.scalar(select(moved)):
                 return False
             return await self._give(tx, row, (_S.UNCHANGED,), delivery, raw)
 
     async def _ask_owners(self, row: Row[Any]) -> None:
-        """Only they can say what the order holds: told at once, and every hour.
-
-        Not of an order that was refunded: its customer is owed nothing more.
-        """
+        """Only they can say what the order holds: told at once, and every hour."""
         hours = (self._clock.now() - row.sent_at) // timedelta(hours=1)
-        if row.order_state == OrderState.DELIVERED:
-            notice = ExchangeToDeliver(OrderId(row.order_id))
-            async with self._database.write() as tx:
-                await self._outbox.owe_owners(tx, notice, dedupe=f"exchange:{row.id}:{hours}")
+        notice = ExchangeToDeliver(OrderId(row.order_id))
+        async with self._database.write() as tx:
+            await self._outbox.owe_owners(tx, notice, dedupe=f"exchange:{row.id}:{hours}")
         await self._look_again(row, ASK_OWNERS)
 
     async def _look_again(self, row: Row[Any], pause: timedelta) -> None:
@@ -352,12 +345,31 @@ class Exchanges:
         self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],
         delivery: Delivery, raw: str, *, by: CustomerId | None = None,
     ) -> bool:  # fmt: skip
+        """Not to somebody who has the money back: then nothing was given, and False."""
         order = OrderId(row.order_id)
+        if not await self._is_there(tx, order):
+            return False
         if not await self._close(tx, row, sources, _S.DONE, by):
             return False
         await self._deliveries.replace(tx, order, delivery, raw)
         await self._outbox.owe(tx, CustomerId(row.customer_id), OrderExchanged(order))
         return True
+
+    async def _drop(self, row: Row[Any]) -> None:
+        """End it without a word: of the refund, everybody was told."""
+        async with self._database.write() as tx:
+            await self._close(tx, row, READABLE, _S.UNCHANGED, None, error="refunded")
+
+    async def _is_there(self, tx: AsyncConnection, order: OrderId) -> bool:
+        """Whether an order is delivered, and not refunded since.
+
+        It is the lock as well: until the end of the transaction nobody refunds it or asks for
+        another exchange.
+        """
+        state = await tx.scalar(
+            select(OrderRow.state).where(OrderRow.id == order).with_for_update()
+        )
+        return state == OrderState.DELIVERED
 
     async def _move(self, row: Row[Any], state: ExchangeState, **values: Any) -> None:
         async with self._database.write() as tx:

@@ -191,8 +191,9 @@ class StatProxiesSandbox(Pretence):
         rows = [{**proxy, "username": order.reference} for proxy in proxies]
         return httpx.Response(200, json={"response": "success", "order": {**ids, "proxies": rows}})
 
-    def _password(self, order: StatOrder) -> str:
-        return self._letters(self.orders.index(order), f"password {order.exchanges}", 12)
+    def _password(self, order: StatOrder, exchanges: int | None = None) -> str:
+        number = order.exchanges if exchanges is None else exchanges
+        return self._letters(self.orders.index(order), f"password {number}", 12)
 
     def _place_of(self, address: str, port: int) -> tuple[str, int]:
         """The delivered address, or a name that means this machine, where a proxy listens."""

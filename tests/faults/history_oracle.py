@@ -266,7 +266,8 @@ def _exchanges(history: History, books: Books) -> Iterator[str]:
             if notice["kind"] == "exchange_told" and notice["order"] == number
         )
         for state in ("refused", "lacking", "unchanged"):
-            ended = sum(one["state"] == state for one in wishes)
+            # Of the refund its customer was told, and of nothing else then.
+            ended = sum(one["state"] == state and one["error"] != "refunded" for one in wishes)
             # What was given up may have been done later.
             most = ended + done if state == "unchanged" else ended
             if not ended <= told[state] <= most:
@@ -314,10 +315,16 @@ async def _inside(history: History, books: Books) -> Any:
                     for one in books.exchanges
                 )
                 if order["by_hand"] and not is_exchanged:
-                    secret = history.crowd.handed_over.get(order["id"], "?").rpartition(":")[2]
+                    handed_over = history.crowd.handed_over.get(order["id"], "?")
+                    secrets = {handed_over.rpartition(":")[2]}
+                elif history.stat is not None and (order["state"], order["provider"]) == (
+                    "refunded", "statproxies",
+                ):  # fmt: skip
+                    # What came of an exchange after the refund is nobody's.
+                    secrets = history.stat.secrets(reference)
                 else:
-                    secret = record[reference].secret
-                if secret not in held:
+                    secrets = {record[reference].secret}
+                if not any(secret in held for secret in secrets):
                     found.append(f"order {order['id']} got credentials of another order")
         return found
 

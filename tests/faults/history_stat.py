@@ -118,6 +118,11 @@ class StatUpstream(Moody):
             for one in self.orders
         }
 
+    def secrets(self, reference: str) -> set[str]:
+        """Every password that an order has had since it was made."""
+        made = next(one for one in self.orders if one.reference == reference)
+        return {self.sandbox._password(made, number) for number in range(made.exchanges + 1)}
+
     def calm(self) -> None:
         super().calm()
         self.sandbox.list_lag = 0.0

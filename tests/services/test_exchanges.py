@@ -107,6 +107,50 @@ async def test_an_order_refunded_while_others_are_sent_is_not_exchanged(
         await exchanged_as_told(bench)
 
 
+@pytest.mark.parametrize("where", ["/exchange/", "/fetch/"])
+async def test_nobody_gets_new_proxies_of_an_order_refunded_while_it_is_read(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled, where: str
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        [order] = await wished(bench, 1)
+        _, before = await bench.shop.orders.delivered(order)
+        shown = await bench.shop.cases.preview_refund(order, "broken", OWNER)
+        request = await bench.shop.requests.open(shown.request, OWNER)
+
+        stat.meanwhile = lambda: bench.shop.cases.refund(request, OWNER)
+        stat.meddles_with = where
+        await settle(bench)
+        clock.turn(301)
+        await bench.shop.exchanges.watch()
+
+        assert stat.orders[0].exchanges == 1
+        assert await states(bench) == [_S.UNCHANGED]
+        assert (await bench.shop.orders.delivered(order))[1] == before
+        assert await told(bench, order, "order_exchanged") == 0
+        assert await told(bench, order, "exchange_told") == 0
+        await exchanged_as_told(bench)
+
+
+async def test_an_order_refunded_after_its_exchange_was_given_up_is_not_looked_at_any_more(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        [order] = await wished(bench, 1)
+        stat.faults.append(Fault(path=EXCHANGE, error=LOST))
+        await settle(bench)
+        shown = await bench.shop.cases.preview_refund(order, "broken", OWNER)
+        await bench.shop.cases.refund(await bench.shop.requests.open(shown.request, OWNER), OWNER)
+        stat.orders[0].exchanges += 1
+        read = stat.count("GET", "*/fetch/*")
+
+        clock.turn(3600)
+        await bench.shop.exchanges.watch()
+
+        assert stat.count("GET", "*/fetch/*") == read
+        assert await states(bench) == [_S.UNCHANGED]
+        assert await told(bench, order, "order_exchanged") == 0
+
+
 async def test_an_exchange_that_leaves_too_late_is_not_sent(
     database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled,
     monkeypatch: pytest.MonkeyPatch,

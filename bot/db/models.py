@@ -485,7 +485,7 @@ class DeliveryRow(Base):
     sealed: Mapped[bytes]
     at: Mapped[datetime]
     indexed_with: Mapped[str | None]
-    """The id of the key its search terms were made with; None before they are made."""
+    """The key that its search terms were made with, and the way; None before they are made."""
 
 
 class SearchTermRow(Base):

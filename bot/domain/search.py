@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from bot.domain.customers import Person
 from bot.domain.errors import BadCredentials
@@ -17,8 +18,11 @@ from bot.domain.orders import (
     is_port,
     parse_proxies,
 )
+from bot.domain.tastes import logins_of
 from bot.domain.wallets import Posting
 
+TERMS_MADE: Final = "2"
+"""How `terms_of` makes them: where it is another word, those that were made before are not."""
 LONGEST = 300
 """Characters that are looked for; nothing longer was ever delivered in one word."""
 
@@ -107,11 +111,14 @@ def term(text: str) -> str:
 
 
 def terms_of(delivery: Delivery | None) -> frozenset[str]:
-    """What a delivery is found by: hosts and usernames, never a password or a code."""
+    """What a delivery is found by: hosts and usernames, never a password or a code.
+
+    The login alone as well, which is the same however country and session are changed.
+    """
     match delivery:
         case Credentials(proxies):
-            return frozenset(
-                term(text) for proxy in proxies for text in (proxy.host, proxy.username)
-            )
+            names = {term(proxy.username) for proxy in proxies}
+            hosts = {term(proxy.host) for proxy in proxies}
+            return frozenset(names | hosts).union(*map(logins_of, names))
         case _:
             return frozenset()

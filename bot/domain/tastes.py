@@ -112,6 +112,11 @@ class Grammar:
             f"{name}{self.joint}{value}" for name, value in parts
         )
 
+    def login_of(self, username: str) -> str:
+        """The username without its options, which is all of one that is not built so."""
+        split = self._split(username)
+        return username if split is None else split[0]
+
     def _split(self, username: str) -> tuple[str, dict[str, str]] | None:
         """Login and options; None where they cannot be told apart for certain."""
         apart = re.escape("".join(dict.fromkeys(self.begin + self.between + self.joint)))
@@ -170,3 +175,8 @@ def grammar_of(provider: str, delivery: Delivery) -> Grammar | None:
             return next(fits, None)
         case _:
             return None
+
+
+def logins_of(username: str) -> frozenset[str]:
+    """What any provider would read as the login of this username, itself left out."""
+    return frozenset(one.login_of(username) for one in GRAMMARS) - {username}

@@ -34,6 +34,7 @@ from bot.domain.search import (
     sought,
     term,
 )
+from bot.domain.tastes import logins_of
 from bot.domain.wallets import PostingKind
 from bot.services.catalog import Catalog
 from bot.services.customers import Customers
@@ -85,7 +86,7 @@ class Search:
             return Looked("", ())
         name = sought(words)
         ways = [*await self._numbered(words, mine), *self._providers(words)]
-        ways.append(Way(Kind.TERM, self._vault.term(term(name)), name))
+        ways += await self._delivered(name, mine)
         if mine is None:
             ways += await self._for_owners(words)
         fitting = [way for way in ways if await self._leads_on(way, mine)]
@@ -201,10 +202,10 @@ class Search:
         return (query if mine is None else query.where(OrderRow.customer_id == mine)), OrderRow.id
 
     async def catch_up(self) -> None:
-        """Make the terms that are missing: of rows from before, and after a change of the key."""
+        """Make the terms that are missing: of rows from before, or made in another way."""
         if self._is_caught_up:
             return
-        key = self._vault.term_key
+        made = self._terms.made_with
         query = (
             select(DeliveryRow.order_id, OrderRow.customer_id)
             .join(OrderRow, OrderRow.id == DeliveryRow.order_id)
@@ -212,8 +213,8 @@ class Search:
             .where(
                 or_(
                     DeliveryRow.indexed_with.is_(None),
-                    DeliveryRow.indexed_with < key,
-                    DeliveryRow.indexed_with > key,
+                    DeliveryRow.indexed_with < made,
+                    DeliveryRow.indexed_with > made,
                 )
             )
             .limit(AT_ONCE)
@@ -254,6 +255,14 @@ class Search:
         ]
         exact = [one for one in fitting if wanted in {one.name.casefold(), one.code.casefold()}]
         return [Way(Kind.PROVIDER, str(one.id), one.name) for one in exact or fitting]
+
+    async def _delivered(self, name: str, mine: CustomerId | None) -> list[Way]:
+        """By host or username; else by its login, as country and session may be the customer's."""
+        for known in (term(name), *sorted(logins_of(term(name)))):
+            way = Way(Kind.TERM, self._vault.term(known), name)
+            if await self._leads_on(way, mine):
+                return [way]
+        return []
 
     async def _for_owners(self, words: str) -> list[Way]:
         ways = []

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.db.models import DeliveryRow, SearchTermRow
 from bot.db.vault import Vault
 from bot.domain.orders import CustomerId, Delivery, OrderId
-from bot.domain.search import terms_of
+from bot.domain.search import TERMS_MADE, terms_of
 
 
 class Terms:
@@ -16,6 +16,11 @@ class Terms:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+
+    @property
+    def made_with(self) -> str:
+        """What stands beside terms that were made as they are made now."""
+        return f"{self._vault.term_key}.{TERMS_MADE}"
 
     async def write(
         self, tx: AsyncConnection, order: OrderId, customer: CustomerId, delivery: Delivery | None
@@ -29,5 +34,5 @@ class Terms:
         await tx.execute(
             update(DeliveryRow)
             .where(DeliveryRow.order_id == order)
-            .values(indexed_with=self._vault.term_key)
+            .values(indexed_with=self.made_with)
         )

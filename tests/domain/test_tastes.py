@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.orders import Credentials, Proxy, RedeemCode
-from bot.domain.tastes import ANY, GRAMMARS, MOST_MADE, Grammar, Taste, grammar_of
+from bot.domain.tastes import ANY, GRAMMARS, MOST_MADE, Grammar, Taste, grammar_of, logins_of
 
 HOSTS = {
     "nodemaven": ("gate.nodemaven.com", 8080),
@@ -108,6 +108,7 @@ def test_what_was_written_is_read_again(found: Grammar) -> None:
             again = found.written(written, second, "42")
             assert again == found.written("login", second, "42")
             assert found.country_of(again).lower() == second.country.replace(ANY, "")
+            assert "login" in {again, *logins_of(again)}
 
 
 @given(st.text(max_size=60), st.sampled_from(GRAMMARS))

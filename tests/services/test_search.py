@@ -25,8 +25,9 @@ async def found(bench: Bench, words: str) -> list[int]:
     return [order.id for page in pages for order, _ in page.orders]
 
 
-async def test_what_was_sold_before_there_were_terms_is_found_after_the_start(
-    bench: Bench,
+@pytest.mark.parametrize("made_with", [None, "3917939a"])
+async def test_what_was_sold_before_there_were_such_terms_is_found_after_the_start(
+    bench: Bench, made_with: str | None
 ) -> None:
     customer = await bench.customer(1, balance="20")
     await bench.buy(customer)
@@ -34,7 +35,7 @@ async def test_what_was_sold_before_there_were_terms_is_found_after_the_start(
     await bench.work()
     async with bench.shop.database.write() as tx:
         await tx.execute(delete(SearchTermRow))
-        await tx.execute(update(DeliveryRow).values(indexed_with=None))
+        await tx.execute(update(DeliveryRow).values(indexed_with=made_with))
     assert await found(bench, HOST) == []
 
     await bench.shop.search.catch_up()

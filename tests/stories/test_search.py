@@ -11,7 +11,7 @@ from bot.callbacks import Found, OwnerWallet
 from bot.domain.formats import Format, Formatting
 from bot.domain.orders import Credentials, OrderId
 from tests.conftest import ON_SQLITE
-from tests.stories.conftest import ShopFloor
+from tests.stories.conftest import ShopFloor, copied
 from tests.stories.test_owner_orders import buy_elsewhere
 from tests.telegram import Customer
 
@@ -83,6 +83,26 @@ async def test_a_line_is_found_in_the_format_that_it_was_delivered_in(
             assert "Found orders: Proxy" in customer.text, line
             assert "#1" in customer.text, line
             assert password not in customer.text
+
+
+async def test_a_line_with_another_country_and_session_is_found(
+    app: ShopFloor, customer: Customer, owner: Customer, boris: Customer
+) -> None:
+    username, password = await bought(app, customer)
+    await customer.tap("Country and session")
+    await customer.tap("10 min")
+    await customer.tap("Make it")
+    made = copied(customer.messages[-1])["📋 Copy all"]
+    built = made.split(":")[2]
+    assert built.startswith(f"{username}-sid-")
+
+    for words in (built, built.upper(), made, built.partition("-")[0]):
+        for whoever in (customer, owner):
+            await whoever.send(f"/find {words}")
+            assert "#1" in whoever.text, words
+            assert password not in whoever.text
+        await boris.send(f"/find {words}")
+        assert "ничего не найдено" in boris.text
 
 
 async def test_a_number_is_found_as_the_shop_writes_it_in_russian(

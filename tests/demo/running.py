@@ -132,7 +132,7 @@ class Demo:
         until(lambda: len(self.chat(person)) > known)
 
     def tap(self, label: str, person: int = ALICE, *, times: int = 1) -> None:
-        """Tap the button on the newest message, as soon as it is there."""
+        """Tap the button on the newest message that has it, as soon as there is one."""
         message_id, data = until(lambda: self._button(label, person))
         for _ in range(times):
             self.ask("/sim/tap", {"person": person, "message_id": message_id, "data": data})
@@ -150,7 +150,8 @@ class Demo:
         until(lambda: self._button("Buy", ALICE))
 
     def _button(self, label: str, person: int) -> tuple[int, str] | None:
-        for message in self.chat(person)[-1:]:
+        # Not the newest alone: the test of a proxy is told in between, at any time.
+        for message in reversed(self.chat(person)):
             for button in (each for row in message["rows"] for each in row):
                 if label in button["text"] and "callback_data" in button:
                     return message["id"], button["callback_data"]

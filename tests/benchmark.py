@@ -85,7 +85,6 @@ async def grow(bench: Bench, orders: int) -> None:
         )
         for each in _copies(orders):
             await writer.execute(each)
-        await writer.exec_driver_sql("ANALYZE")
 
 
 def _copies(orders: int) -> list[Any]:

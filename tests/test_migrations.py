@@ -165,6 +165,10 @@ LAWS["0013"] = f"""
     ck_plan_changes_new_text
     ck_plan_changes_whole_text
 """
+LAWS["0014"] = f"""
+    {LAWS["0013"]}
+    ix_orders_open_customer_id
+"""
 GUARDED = {"0001": "postings", "0008": "plan_changes"}
 """The migrations that make triggers, and the table of each."""
 

@@ -391,6 +391,12 @@ class OrderRow(Base):
             postgresql_where=text(_one_of("state", OPEN)),
         ),
         Index(
+            "ix_orders_open_customer_id",
+            "customer_id",
+            sqlite_where=text(_one_of("state", OPEN)),
+            postgresql_where=text(_one_of("state", OPEN)),
+        ),
+        Index(
             "ix_orders_screen",
             "customer_id",
             "screen_message_id",

@@ -13,7 +13,7 @@ from bot.services.fulfilment import IDLE, PREPARING_FOR
 from bot.services.lanes import Lanes
 from bot.services.outbox import Outbox
 from bot.services.placing import Placing
-from bot.services.rows import ORDER
+from bot.services.rows import IS_OPEN, ORDER
 
 _S = OrderState
 
@@ -35,6 +35,7 @@ class Abandoned:
         ours = [lane.id for lane in self._lanes]
         query = select(*ORDER).where(
             OrderRow.lane_id.not_in(ours),
+            IS_OPEN,
             OrderRow.state.in_((_S.RESERVED, _S.PLACING, _S.PREPARING, _S.IN_DOUBT)),
         )
         async with self._database.read() as reader:

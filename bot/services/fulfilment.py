@@ -31,7 +31,7 @@ from bot.services.doubts import Doubts
 from bot.services.lanes import FRESH, READ_AGAIN, Lane, Lanes
 from bot.services.outbox import Outbox
 from bot.services.placing import LONGEST, SEND_WITHIN, Placing
-from bot.services.rows import ORDER
+from bot.services.rows import IS_OPEN, ORDER
 from bot.services.stops import SHOP, Stops, lane_scope
 from bot.services.strays import Strays
 from bot.services.wallets import Wallets
@@ -127,6 +127,7 @@ class LaneWorker:
                     select(*ORDER)
                     .where(
                         OrderRow.lane_id == self.lane.id,
+                        IS_OPEN,
                         OrderRow.state.in_((_S.RESERVED, _S.PLACING, _S.PREPARING, _S.IN_DOUBT)),
                     )
                     .order_by(OrderRow.id)

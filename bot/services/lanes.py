@@ -31,9 +31,10 @@ from bot.domain.errors import OutOfService, StartRefused, UpstreamError
 from bot.domain.exchanges import READ_FOR, READABLE
 from bot.domain.money import BOOKS, Money
 from bot.domain.notices import Trouble, batches
-from bot.domain.orders import OPEN, LaneId, OrderState
+from bot.domain.orders import LaneId, OrderState
 from bot.services.catalog import Catalog
 from bot.services.outbox import Outbox
+from bot.services.rows import IS_OPEN
 from bot.services.stops import RESTORED, SHOP, Stops, lane_scope
 from bot.services.subscriptions import begin
 from bot.upstreams.base import Listed, Upstream
@@ -288,14 +289,14 @@ class Lanes:
         by_hand = [lane.id for lane in self if lane.is_by_hand]
         too_long = ExchangeRow.sent_at <= self._clock.now() - READ_FOR
         made = aliased(OrderRow)
-        # By themselves, and not looked for order by order: they are few.
+        # By themselves, as they are few; joined with a state, nearly all orders would be read.
         exchanged = (
             select(ExchangeRow.order_id)
             .join(made, made.id == ExchangeRow.order_id)
             .where(
                 ExchangeRow.ended_at.is_(None),
                 ExchangeRow.state.in_(READABLE),
-                made.state == OrderState.DELIVERED,
+                made.state.concat("") == OrderState.DELIVERED,
                 or_(made.lane_id.in_(by_hand), too_long),
             )
         )
@@ -307,11 +308,7 @@ class Lanes:
 
     async def waiting(self, tx: AsyncConnection) -> dict[LaneId, int]:
         """How many open orders each lane has."""
-        query = (
-            select(OrderRow.lane_id, func.count())
-            .where(OrderRow.state.in_(OPEN))
-            .group_by(OrderRow.lane_id)
-        )
+        query = select(OrderRow.lane_id, func.count()).where(IS_OPEN).group_by(OrderRow.lane_id)
         return {LaneId(lane): count for lane, count in (await tx.execute(query)).all()}
 
     async def _rows(self) -> Sequence[Row[Any]]:

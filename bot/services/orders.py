@@ -48,7 +48,7 @@ from bot.services.delivery import Deliveries
 from bot.services.lanes import Lane, Lanes
 from bot.services.moves import Moves
 from bot.services.outbox import Outbox
-from bot.services.rows import ORDER, order_of, row_of
+from bot.services.rows import IS_OPEN, ORDER, order_of, row_of
 from bot.services.stops import SHOP, Stops, lane_scope
 from bot.services.wallets import NotCovered, Wallets, held_for, wallet_of
 
@@ -304,7 +304,7 @@ class Orders:
         open_orders = await tx.scalar(
             select(func.count())
             .select_from(OrderRow)
-            .where(OrderRow.customer_id == customer, OrderRow.state.in_(OPEN))
+            .where(OrderRow.customer_id == customer, IS_OPEN)
         )
         if (open_orders or 0) >= MOST_OPEN:
             raise TooManyOrders
@@ -359,6 +359,7 @@ class Orders:
             .select_from(OrderRow)
             .where(
                 OrderRow.lane_id == row.lane_id,
+                IS_OPEN,
                 OrderRow.state.in_((_S.RESERVED, _S.PLACING)),
                 OrderRow.id < row.id,
             )

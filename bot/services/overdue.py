@@ -11,11 +11,12 @@ from bot.db.models import LaneRow, OrderRow
 from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.notices import OrderNeedsPerson, Trouble
-from bot.domain.orders import OPEN, LaneId, OrderId, OrderState
+from bot.domain.orders import LaneId, OrderId, OrderState
 from bot.services.doubts import UNLISTED_FOR
 from bot.services.fulfilment import IDLE, PREPARING_FOR
 from bot.services.lanes import Lanes
 from bot.services.outbox import Outbox
+from bot.services.rows import IS_OPEN
 
 REMIND = timedelta(hours=1)
 PLACING_FOR = timedelta(minutes=2)
@@ -49,7 +50,7 @@ class Overdue:
         query = (
             select(OrderRow.__table__, LaneRow.placed_at)
             .join(LaneRow, LaneRow.id == OrderRow.lane_id)
-            .where(OrderRow.state.in_(OPEN))
+            .where(IS_OPEN)
             .order_by(OrderRow.id)
         )
         async with self._database.read() as reader:

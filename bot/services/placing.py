@@ -26,7 +26,7 @@ from bot.services.lanes import Lane, Lanes
 from bot.services.moves import Moves, Taken
 from bot.services.orders import SLOW
 from bot.services.outbox import Outbox
-from bot.services.rows import ORDER
+from bot.services.rows import IS_OPEN, ORDER
 
 SEND_WITHIN = timedelta(seconds=5)
 """A request that has not left by then must not leave: somebody may have moved the order on."""
@@ -137,6 +137,7 @@ class Placing:
                 .select_from(OrderRow)
                 .where(
                     OrderRow.lane_id == moved.lane_id,
+                    IS_OPEN,
                     OrderRow.state == _S.IN_DOUBT,
                     OrderRow.moved_at > now - timedelta(minutes=10),
                 )
@@ -226,12 +227,12 @@ class Placing:
         """Bring the living screens of orders up to date that have waited for 20 seconds."""
         now = self._clock.now()
         which = (
+            IS_OPEN,
             OrderRow.state.in_((_S.RESERVED, _S.PLACING)),
             OrderRow.is_slow_told == 0,
             OrderRow.accepted_at <= now - SLOW,
         )
         async with self._database.read() as reader:
-            # The state index serves this; the open index would need its lane.
             slow = (await reader.execute(select(OrderRow.id).where(*which).limit(1))).first()
         if slow is None:
             return

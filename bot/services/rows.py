@@ -5,16 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import BindParameter, Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import OrderRow
 from bot.domain.catalog import PlanId, ProviderId
 from bot.domain.errors import NotFound
 from bot.domain.money import Money
-from bot.domain.orders import CustomerId, Order, OrderId, OrderState
+from bot.domain.orders import OPEN, CustomerId, Order, OrderId, OrderState
 
 ORDER = (*OrderRow.__table__.c,)
+_OPEN: BindParameter[Any] = bindparam("open", sorted(OPEN), expanding=True, literal_execute=True)
+IS_OPEN = OrderRow.state.in_(_OPEN)
+"""Not ended yet: said as the indexes of open orders say it, or SQLite does not see that they fit.
+
+Beside it, a query names the states that it wants: without it, all orders that ever were are read.
+"""
 
 
 async def row_of(reader: AsyncConnection, order: OrderId) -> Row[Any]:

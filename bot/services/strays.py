@@ -22,7 +22,7 @@ from bot.services.doubts import may_have_made
 from bot.services.lanes import READ_AGAIN, Lane, Lanes
 from bot.services.moves import stray_reference
 from bot.services.outbox import Outbox
-from bot.services.rows import ORDER
+from bot.services.rows import IS_OPEN, ORDER
 from bot.services.subscriptions import begin
 from bot.services.wallets import LOSS, Wallets, upstream_account
 
@@ -86,6 +86,7 @@ class Strays:
                 await reader.execute(
                     select(*ORDER).where(
                         OrderRow.lane_id == self._lane.id,
+                        IS_OPEN,
                         OrderRow.state.in_((_S.PLACING, _S.IN_DOUBT, _S.REVIEW)),
                     )
                 )

@@ -13,11 +13,12 @@ from bot.domain.customers import Person
 from bot.domain.errors import NotFound, OverDebit
 from bot.domain.money import Money
 from bot.domain.notices import WalletChanged, WalletMoved
-from bot.domain.orders import OPEN, CustomerId, OrderId
+from bot.domain.orders import CustomerId, OrderId
 from bot.domain.requests import VALID, Request, TopUp, TopUpPreview
 from bot.domain.wallets import Balance, Posting, PostingKind, Statement
 from bot.services.outbox import Outbox
 from bot.services.requests import Requests
+from bot.services.rows import IS_OPEN
 from bot.services.stops import SHOP, Stops
 
 PAGE = 8
@@ -140,7 +141,7 @@ class Wallets:
         money = select(
             WalletRow.balance,
             select(func.coalesce(func.sum(OrderRow.price_micros), 0))
-            .where(OrderRow.customer_id == customer, OrderRow.state.in_(OPEN))
+            .where(OrderRow.customer_id == customer, IS_OPEN)
             .scalar_subquery()
             .label("held"),
         ).where(WalletRow.customer_id == customer)

@@ -15,6 +15,8 @@ from enum import StrEnum
 
 from bot.domain.orders import Order
 
+REFUNDED = "refunded"
+"""Why an exchange that was under way was not followed to its end."""
 READ_FOR = timedelta(minutes=30)
 """With nothing new by then, an owner must say what the order holds."""
 
@@ -36,7 +38,10 @@ class ExchangeState(StrEnum):
     LACKING = "lacking"
     """Certainly not done, as the shop's account may not exchange anything."""
     UNCHANGED = "unchanged"
-    """The answer was lost, or the order was refunded first: it holds what it held before."""
+    """The answer was lost, and the order holds what it held before.
+
+    Or it was refunded first: then nobody looks for what it holds at the upstream.
+    """
 
 
 UNDER_WAY = frozenset(

@@ -13,7 +13,7 @@ from bot.callbacks import (
     ShowStrays,
 )
 from bot.domain.cases import OrderFile, Sent
-from bot.domain.exchanges import UNDER_WAY, ExchangeState, Wish
+from bot.domain.exchanges import REFUNDED, UNDER_WAY, ExchangeState, Wish
 from bot.domain.money import Money
 from bot.domain.orders import MOVES, OPEN, Attempt, Move, Order, OrderState
 from bot.domain.wallets import Posting, PostingKind
@@ -155,7 +155,11 @@ def _attempt(t: Texts, made: Attempt) -> Text:
 
 
 def _wish(t: Texts, wish: Wish) -> Text:
-    became = _became(t, wish.state)
+    became = (
+        t("given up, as the order was refunded")
+        if wish.error == REFUNDED
+        else _became(t, wish.state)
+    )
     if wish.ended_at is None:
         return t("{at} · wanted by the customer: {became}", at=wish.at, became=became)
     return t(

@@ -26,7 +26,7 @@ from bot.domain.errors import (
     Unclear,
     UpstreamError,
 )
-from bot.domain.exchanges import READ_FOR, READABLE, Exchanged, ExchangeState
+from bot.domain.exchanges import READ_FOR, READABLE, REFUNDED, Exchanged, ExchangeState
 from bot.domain.notices import (
     ExchangeToDeliver,
     ExchangeTold,
@@ -359,7 +359,7 @@ class Exchanges:
     async def _drop(self, row: Row[Any]) -> None:
         """End it without a word: of the refund, everybody was told."""
         async with self._database.write() as tx:
-            await self._close(tx, row, READABLE, _S.UNCHANGED, None, error="refunded")
+            await self._close(tx, row, READABLE, _S.UNCHANGED, None, error=REFUNDED)
 
     async def _is_there(self, tx: AsyncConnection, order: OrderId) -> bool:
         """Whether an order is delivered, and not refunded since.
@@ -400,8 +400,11 @@ class Exchanges:
         return is_ended
 
     async def _tell(self, tx: AsyncConnection, row: Row[Any], state: ExchangeState) -> None:
-        notice: Notice = ExchangeTold(OrderId(row.order_id), state)
-        await self._outbox.owe(tx, CustomerId(row.customer_id), notice)
+        """Tell its customer, who hears no more of it than of the refund once there was one."""
+        order_state = await tx.scalar(select(OrderRow.state).where(OrderRow.id == row.order_id))
+        if order_state == OrderState.DELIVERED:
+            notice: Notice = ExchangeTold(OrderId(row.order_id), state)
+            await self._outbox.owe(tx, CustomerId(row.customer_id), notice)
 
     async def _set(
         self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],

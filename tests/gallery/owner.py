@@ -9,7 +9,7 @@ from datetime import timedelta
 from bot.domain.cases import Case
 from bot.domain.catalog import Offer, PlanId
 from bot.domain.desk import LaneState, Stop
-from bot.domain.exchanges import ExchangeState, Wish
+from bot.domain.exchanges import REFUNDED, ExchangeState, Wish
 from bot.domain.markup import EVERYTHING, NamedChange, Rule, RulePage, Scope
 from bot.domain.money import usd
 from bot.domain.notices import (
@@ -212,6 +212,10 @@ def of_order_files(t: Texts) -> Iterator[Shown]:
     wishes = tuple(
         Wish(NOON, state, NOON, NOON if state in ends else None, ends.get(state))
         for state in ExchangeState
+    )
+    dropped = Wish(NOON, ExchangeState.UNCHANGED, NOON, NOON, error=REFUNDED)
+    yield show(
+        "refunded in an exchange", order_files.order_file, t, replace(FILE, exchanges=(dropped,))
     )
     yield show("after exchanges", order_files.order_file, t, replace(FILE, exchanges=wishes))
     yield show("", order_files.no_order, t)

@@ -32,12 +32,13 @@ class Meddled(StatProxiesSandbox):
     meddles_with = "/exchange/"
 
     async def handle(self, request: httpx.Request) -> httpx.Response:
-        answer = await super().handle(request)
-        meanwhile = self.meanwhile
-        if meanwhile is not None and self.meddles_with in request.url.path:
-            self.meanwhile = None
-            await meanwhile()
-        return answer
+        try:
+            return await super().handle(request)
+        finally:
+            meanwhile = self.meanwhile
+            if meanwhile is not None and self.meddles_with in request.url.path:
+                self.meanwhile = None
+                await meanwhile()
 
 
 @pytest.fixture
@@ -107,12 +108,19 @@ async def test_an_order_refunded_while_others_are_sent_is_not_exchanged(
         await exchanged_as_told(bench)
 
 
-@pytest.mark.parametrize("where", ["/exchange/", "/fetch/"])
+@pytest.mark.parametrize(
+    ("where", "answer"),
+    [("/exchange/", None), ("/exchange/", LOST), ("/fetch/", None)],
+    ids=["sent", "lost", "read"],
+)
 async def test_nobody_gets_new_proxies_of_an_order_refunded_while_it_is_read(
-    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled, where: str
-) -> None:
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled,
+    where: str, answer: Exception | None,
+) -> None:  # fmt: skip
     async with opened(database_url, sandbox, clock, stat) as bench:
         [order] = await wished(bench, 1)
+        if answer is not None:
+            stat.faults.append(Fault(path=EXCHANGE, error=answer, is_done=True))
         _, before = await bench.shop.orders.delivered(order)
         shown = await bench.shop.cases.preview_refund(order, "broken", OWNER)
         request = await bench.shop.requests.open(shown.request, OWNER)

@@ -11,7 +11,7 @@ import socket
 from urllib.parse import urlsplit
 
 import httpx
-from anyio import BrokenResourceError
+from anyio import BrokenResourceError, EndOfStream
 from httpx_socks import AsyncProxyTransport
 from python_socks import ProxyError, ProxyType
 
@@ -30,6 +30,10 @@ _LOCAL = ".localhost"
 _ADDRESS_KEYS = ("ip", "query", "origin", "ip_address", "address")
 _COUNTRY_KEYS = ("country_code", "countryCode", "country_iso", "cc", "country")
 _COUNTRY = re.compile(r"[A-Za-z]{2}", re.ASCII)
+# The last two are anyio's, of a proxy that hangs up: httpx-socks gives them no other name.
+_NO_WAY = (
+    httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, BrokenResourceError, EndOfStream,
+)  # fmt: skip
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -68,7 +72,7 @@ class Prober:
             # Of SOCKS, which has no number for it.
             is_login = "authentication" in str(refused)
             return Probed(Outcome.LOGIN_REFUSED if is_login else Outcome.NO_CONNECTION)
-        except (httpx.HTTPError, httpx.InvalidURL, BrokenResourceError, OSError, ValueError):
+        except _NO_WAY:
             return Probed(Outcome.NO_CONNECTION)
 
     async def _address(self, host: str, port: int) -> str | None:

@@ -149,6 +149,20 @@ async def test_what_greets_otherwise_than_socks_does_is_no_working_proxy(greetin
     assert probed.outcome in {Outcome.NO_CONNECTION, Outcome.LOGIN_REFUSED}
 
 
+async def test_a_proxy_that_hangs_up_before_the_sealed_talk_is_no_connection() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # By login, the login is right, connected.
+        writer.write(b"\x05\x02" + b"\x01\x00" + b"\x05\x00\x00\x01" + bytes(6))
+        await reader.readuntil(b"\x16\x03\x01")  # the first bytes of TLS
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        proxy = given(server.sockets[0].getsockname()[1], protocol="SOCKS5")
+        probed = await Prober("https://exit.localhost", Clock()).probe(proxy)
+
+    assert probed.outcome is Outcome.NO_CONNECTION
+
+
 @pytest.mark.parametrize(
     "host",
     [

@@ -88,7 +88,12 @@ async def _take_turns(shop: Shop, bot: Bot, info: ShopInfo, stop: asyncio.Event)
         if is_taken:
             is_idle = False
             log.info("the shop is open", bot=f"@{info.bot_username}")
-            await _work(shop, bot, info, stop)
+            try:
+                await _work(shop, bot, info, stop)
+            except DBAPIError:
+                # Before its tasks ran: SQLite may say of a deleted file that it is read-only.
+                _refuse_lost(shop)
+                raise
         elif not is_idle:
             is_idle = True
             log.info("another process works: waiting for it to be gone")

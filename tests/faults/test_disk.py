@@ -24,6 +24,8 @@ from bot import jobs
 from bot.db.migrate import migrate
 from bot.db.models import Base, OutboxRow
 from bot.db.session import BooksGone, Database
+from bot.demo.telegram import Telegram
+from bot.domain.customers import ShopInfo
 from bot.domain.errors import StartRefused
 from bot.domain.orders import OrderState
 from bot.services.leases import LASTS
@@ -31,7 +33,7 @@ from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import Bench, HandClock, opened, sandbox_for, settings_for
 from tests.e2e.conftest import Street, neighbours, street, until
 from tests.stories.conftest import ShopFloor, app, customer, settings, stat, stat_path
-from tests.telegram import Customer
+from tests.telegram import Customer, bot_of
 
 __all__ = ["app", "customer", "neighbours", "settings", "stat", "stat_path", "street"]
 
@@ -431,6 +433,28 @@ async def test_a_deleted_database_ends_the_process_with_one_line(
     assert "was deleted or replaced while the shop ran" in shop.said.splitlines()[-1]
     assert "Traceback" not in shop.said
     os.replace(file.with_suffix(".away"), file)
+
+
+async def test_a_database_deleted_before_the_tasks_run_ends_the_process_with_the_same_line(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    file = tmp_path / "bot.db"
+    async with opened(database_url, sandbox, clock) as bench:
+
+        async def deleted_meanwhile() -> None:
+            file.rename(file.with_suffix(".away"))
+            readonly = sqlite3.OperationalError("attempt to write a readonly database")
+            raise OperationalError("UPDATE leases", {}, readonly)
+
+        monkeypatch.setattr(bench.shop.jobs, "audit", deleted_meanwhile)
+        bot_side = bot_of(Telegram(clock=lambda: clock.now().timestamp()))
+
+        with pytest.raises(StartRefused, match="was deleted or replaced while the shop ran"):
+            await bot.process._take_turns(
+                bench.shop, bot_side, ShopInfo(None, "demo_shop_bot"), asyncio.Event()
+            )
+        file.with_suffix(".away").rename(file)
 
 
 async def test_a_backup_by_hand_is_restored_by_hand(street: Street) -> None:

@@ -108,20 +108,25 @@ def parse_title(text: str) -> str | None:
     return title if title.isprintable() and 0 < len(title) <= MOST_TITLE else None
 
 
-def named(lines: Sequence[PlanLine], words: str) -> PlanLine | None:
+def called(plans: Sequence[Plan], name: str) -> Plan | None:
     """The plan of this code or title; None where there is none, or more than one.
 
-    A code that is written exactly goes first: codes may differ in nothing but their case.
+    A code that is written exactly goes first: codes may differ in nothing but their case, and
+    what is a code may be the title of another plan.
     """
-    name = words.strip(" ").strip(_QUOTES).strip(" ")
-    exact = [line for line in lines if line.plan.code == name]
+    exact = [plan for plan in plans if plan.code == name]
     if len(exact) == 1:
         return exact[0]
     folded = name.casefold()
-    found = [
-        line for line in lines if folded in {line.plan.code.casefold(), line.plan.title.casefold()}
-    ]
+    found = [plan for plan in plans if folded in {plan.code.casefold(), plan.title.casefold()}]
     return found[0] if len(found) == 1 else None
+
+
+def named(lines: Sequence[PlanLine], words: str) -> PlanLine | None:
+    """The plan that is `called` what the words say, in quotes or without."""
+    name = words.strip(" ").strip(_QUOTES).strip(" ")
+    plan = called([line.plan for line in lines], name)
+    return next((line for line in lines if line.plan is plan), None)
 
 
 def named_first(lines: Sequence[PlanLine], words: str) -> tuple[PlanLine | None, str]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, func, insert, select
 
 from bot.db.models import CustomerRow, RuleChangeRow
 from bot.db.session import Database
-from bot.domain.catalog import Plan, PlanId, ProviderId
+from bot.domain.catalog import Plan, ProviderId
 from bot.domain.clock import Clock
 from bot.domain.errors import BadMarkup, NotFound, RuleHolds
 from bot.domain.markup import (
@@ -27,6 +27,7 @@ from bot.domain.markup import (
 from bot.domain.money import Money
 from bot.domain.notices import MarkupMoved
 from bot.domain.orders import CustomerId
+from bot.domain.plans import called
 from bot.domain.requests import MarkupChange, MarkupPreview, PriceMove, Request
 from bot.services.catalog import Catalog
 from bot.services.outbox import Outbox
@@ -217,11 +218,11 @@ class Markup:
             raise BadMarkup(first)
         if len(found) > 1 and found[1][1]:
             title = found[1][0].strip()
-            for plan in self._nameable():
-                same = plan.provider.id == provider.provider.id
-                if same and title.casefold() in {plan.title.casefold(), plan.code.casefold()}:
-                    return Scope(plan=PlanId(plan.id)), rest[2:]
-            raise BadMarkup(title)
+            same = [one for one in self._nameable() if one.provider.id == provider.provider.id]
+            plan = called(same, title)
+            if plan is None:
+                raise BadMarkup(title)
+            return Scope(plan=plan.id), rest[2:]
         return Scope(provider=ProviderId(provider.provider.id)), rest[1:]
 
     def _nameable(self) -> tuple[Plan, ...]:

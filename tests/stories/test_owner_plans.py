@@ -322,6 +322,22 @@ async def test_two_plans_of_one_title_are_told_apart_by_their_codes(
     assert await changes(app) == [("hide", None, owner.id)]
 
 
+async def test_a_markup_is_set_for_the_plan_that_is_meant_whatever_plans_are_called(
+    app: ShopFloor, owner: Customer
+) -> None:
+    await owner.send("/plans title x1 captcha")
+    for code, costs, pays in (("captcha", "2.30", "7.00"), ("x1", "1.61", "6.40")):
+        await owner.send(f'/markup statproxies "{code}" +5')
+        assert f": {costs} USD → {pays} USD" in owner.text
+        await owner.tap("Drop")
+
+    await owner.send("/plans title captcha Fast ISP")
+    await owner.send("/plans title x1 fast isp")
+    await owner.send('/markup statproxies "Fast ISP" +5')
+
+    assert owner.text.startswith("“Fast ISP” is not understood. Nothing was changed.")
+
+
 # Days, pieces and titles
 
 FACTS = (

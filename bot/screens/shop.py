@@ -353,6 +353,9 @@ def _gives(t: Texts, sold_by: Provider) -> Text:
 def _what_changed(t: Texts, shown: Claim | None, claim: Claim) -> Text | None:
     if shown is None:
         return None
+    if shown.days is None and claim.days is not None:
+        # Older menus had the time in their text alone; whether it is still that, nobody knows.
+        return t("<b>This button is from an older menu. Nothing was charged.</b>")
     if shown.days != claim.days:
         return t("<b>The plan has changed. Nothing was charged.</b>")
     if shown.price != claim.price:

@@ -90,6 +90,10 @@ def in_shop(t: Texts) -> Iterator[Shown]:
         "the time has changed", confirm, t, PIECES, have,
         intent=INTENT, again=False, back=BACK, shown=week, works_until=NOON + timedelta(days=30),
     )  # fmt: skip
+    yield show(
+        "the button said no time", confirm, t, PIECES, have, intent=INTENT, again=False,
+        back=BACK, shown=replace(week, days=None), works_until=NOON + timedelta(days=30),
+    )  # fmt: skip
     yield show("a code", confirm, t, CODE_OFFER, have, intent=INTENT, again=False, back=BACK)
     yield show(
         "three pieces that work until a day", confirm, t, PIECES, have,

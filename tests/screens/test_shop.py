@@ -186,13 +186,15 @@ def test_a_price_that_came_back_is_not_called_changed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "said"),
+    ("days", "changed", "said"),
     [
-        (7, "Works for 7 → <b>30 days</b>: until "),
-        (None, "Works for 30 days: until "),
+        (7, "The plan has changed.", "Works for 7 → <b>30 days</b>: until "),
+        (None, "This button is from an older menu.", "Works for 30 days: until "),
     ],
 )
-def test_another_time_stands_beside_the_one_on_the_button(days: int | None, said: str) -> None:
+def test_another_time_stands_beside_the_one_on_the_button(
+    days: int | None, changed: str, said: str
+) -> None:
     month = replace(GIG, plan=replace(GIG.plan, days=30))
     screen = shop.confirm(
         EN, month, usd("10"), intent=INTENT, again=False, back=BACK,
@@ -200,7 +202,7 @@ def test_another_time_stands_beside_the_one_on_the_button(days: int | None, said
         works_until=NOON + timedelta(days=30),
     )  # fmt: skip
 
-    assert screen.text.startswith("<b>The plan has changed. Nothing was charged.</b>")
+    assert screen.text.startswith(f"<b>{changed} Nothing was charged.</b>")
     assert said in screen.text
     assert "Price: <b>4.20 USD</b>" in screen.text
 

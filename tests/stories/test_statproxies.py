@@ -190,7 +190,7 @@ async def test_an_older_button_that_says_no_time_shows_the_plan_anew(
 
     for older in (f"buyn:{plan}:1:2300000:{'ab' * 8}:0", f"buy:{plan}:2300000:{'ab' * 8}:0"):
         await customer.press(older)
-        assert customer.text.startswith("The plan has changed. Nothing was charged.")
+        assert customer.text.startswith("This button is from an older menu. Nothing was charged.")
         assert "Works for 30 days: until" in customer.text
     assert not stat.orders
 

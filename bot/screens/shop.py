@@ -367,13 +367,19 @@ def _works(t: Texts, shown: Claim | None, claim: Claim, until: datetime | None) 
     if claim.days is None or until is None:
         return None
     if shown is not None and shown.days is not None and shown.days != claim.days:
-        return t(
+        return t.n(
+            "Works for {old} → <b>{n} day</b>: until {at}, if bought now.",
             "Works for {old} → <b>{n} days</b>: until {at}, if bought now.",
-            old=shown.days,
             n=claim.days,
+            old=shown.days,
             at=until,
         )
-    return t("Works for {n} days: until {at}, if bought now.", n=claim.days, at=until)
+    return t.n(
+        "Works for {n} day: until {at}, if bought now.",
+        "Works for {n} days: until {at}, if bought now.",
+        n=claim.days,
+        at=until,
+    )
 
 
 def _usage(t: Texts, check: UsageCheck) -> Text:

@@ -578,6 +578,17 @@ async def test_a_plan_of_one_piece_is_bought_for_its_time(
     assert [one.quantity for one in stat.orders] == [1]
 
 
+async def test_a_plan_of_one_day_works_for_one_day(owner: Customer, customer: Customer) -> None:
+    await customer.open("ISP for captchas", "Stat Proxies")
+    buy = customer.button("Buy 1")
+    await owner.send("/plans days captcha 1")
+
+    await customer.press(buy)
+    assert "Works for 30 → 1 day: until 23 Nov 2026, 10:00 UTC" in customer.text
+    await customer.open("ISP for captchas", "Stat Proxies")
+    assert "Works for 1 day: until 23 Nov 2026, 10:00 UTC" in customer.text
+
+
 async def test_the_number_that_is_asked_for_follows_the_bound(
     owner: Customer, customer: Customer
 ) -> None:

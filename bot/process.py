@@ -88,12 +88,7 @@ async def _take_turns(shop: Shop, bot: Bot, info: ShopInfo, stop: asyncio.Event)
         if is_taken:
             is_idle = False
             log.info("the shop is open", bot=f"@{info.bot_username}")
-            try:
-                await _work(shop, bot, info, stop)
-            except DBAPIError:
-                # Before its tasks ran: SQLite may say of a deleted file that it is read-only.
-                _refuse_lost(shop)
-                raise
+            await _work(shop, bot, info, stop)
         elif not is_idle:
             is_idle = True
             log.info("another process works: waiting for it to be gone")
@@ -104,13 +99,13 @@ async def _take_turns(shop: Shop, bot: Bot, info: ShopInfo, stop: asyncio.Event)
 
 async def _work(shop: Shop, bot: Bot, info: ShopInfo, stop: asyncio.Event) -> None:
     """Everything that runs while this process holds the lease."""
-    await shop.catalog.load()
-    # Before the first look at the price list, which is read through a lane.
-    await shop.lanes.open()
-    # Before the first tap is handled: wrong books must not get worse.
-    await shop.jobs.audit()
     try:
         async with asyncio.TaskGroup() as tasks:
+            await shop.catalog.load()
+            # Before the first look at the price list, which is read through a lane.
+            await shop.lanes.open()
+            # Before the first tap is handled: wrong books must not get worse.
+            await shop.jobs.audit()
             telegram = telegram_side(shop, bot, info, tasks)
             shop.jobs.polled_at = lambda: telegram.polling.turned_at
             workers = Workers(shop, tasks)

@@ -15,8 +15,8 @@ from bot.domain.catalog import Offer, PlanSeed
 from bot.domain.clock import Clock
 from bot.domain.customers import Customer, Visitor
 from bot.domain.money import Money, usd
-from bot.domain.orders import Claim, CustomerId, Line
-from bot.domain.requests import TopUp
+from bot.domain.orders import Claim, CustomerId, Line, OrderId
+from bot.domain.requests import Request, TopUp
 from bot.services.fulfilment import LaneWorker
 from bot.services.lanes import Account, fingerprint
 from bot.settings import Settings
@@ -89,6 +89,11 @@ class Bench:
         preview = await self.shop.wallets.preview(asked, OWNER)
         request = await self.shop.requests.open(preview.request, OWNER)
         await self.shop.wallets.confirm(request, OWNER)
+
+    async def wants_refund(self, order: OrderId) -> Request:
+        """What an owner's Refund on a delivered order leaves to be confirmed."""
+        shown = await self.shop.cases.preview_refund(order, "broken", OWNER)
+        return await self.shop.requests.open(shown.request, OWNER)
 
     def offer(self, provider: str, plan: str) -> Offer:
         """A plan by the upstream's codes, at today's price."""

@@ -70,6 +70,7 @@ def _one_of(column: str, words: Any) -> str:
 
 _STRICT: dict[str, Any] = {"sqlite_strict": True}
 _MOST = str(MOST_MICROS)
+_IS_OPEN = text(_one_of("state", OPEN))
 
 
 class CustomerRow(Base):
@@ -387,14 +388,14 @@ class OrderRow(Base):
             "ix_orders_open",
             "lane_id",
             "id",
-            sqlite_where=text(_one_of("state", OPEN)),
-            postgresql_where=text(_one_of("state", OPEN)),
+            sqlite_where=_IS_OPEN,
+            postgresql_where=_IS_OPEN,
         ),
         Index(
             "ix_orders_open_customer_id",
             "customer_id",
-            sqlite_where=text(_one_of("state", OPEN)),
-            postgresql_where=text(_one_of("state", OPEN)),
+            sqlite_where=_IS_OPEN,
+            postgresql_where=_IS_OPEN,
         ),
         Index(
             "ix_orders_screen",

@@ -30,6 +30,7 @@ from bot.domain.plans import (
 )
 from bot.handlers.routes import Role, Route, said, tap, typed
 from bot.i18n import Texts
+from bot.screens import plan_questions
 from bot.screens import plans as screens
 from bot.screens.base import Screen
 from bot.services.plans import Plans
@@ -65,19 +66,19 @@ async def change(
             return await _offer(t, line.plan.id, customer, plans, is_hidden=is_hidden)
         case PlanDeed.COST:
             if not value:
-                return screens.ask_cost(t, line)
+                return plan_questions.ask_cost(t, line)
             return await _preview(t, line, value, customer, plans)
         case PlanDeed.DAYS:
             if not value:
-                return screens.ask_days(t, line)
+                return plan_questions.ask_days(t, line)
             return await _work_for(t, line, value, customer, plans)
         case PlanDeed.MOST:
             if not value:
-                return screens.ask_most(t, line)
+                return plan_questions.ask_most(t, line)
             return await _take_at_most(t, line, value, customer, plans)
         case PlanDeed.TITLE:
             if not value:
-                return screens.ask_title(t, line)
+                return plan_questions.ask_title(t, line)
             return await _rename(t, line, value, customer, plans)
 
 
@@ -86,7 +87,7 @@ async def show_one(_: TelegramObject, callback_data: ChangePlan, t: Texts, plans
 
 
 async def ask_cost(_: TelegramObject, callback_data: CostFor, t: Texts, plans: Plans) -> Screen:
-    return screens.ask_cost(t, await plans.line(PlanId(callback_data.plan)))
+    return plan_questions.ask_cost(t, await plans.line(PlanId(callback_data.plan)))
 
 
 async def type_cost(
@@ -97,7 +98,7 @@ async def type_cost(
 
 
 async def ask_days(_: TelegramObject, callback_data: DaysFor, t: Texts, plans: Plans) -> Screen:
-    return screens.ask_days(t, await plans.line(PlanId(callback_data.plan)))
+    return plan_questions.ask_days(t, await plans.line(PlanId(callback_data.plan)))
 
 
 async def type_days(
@@ -107,7 +108,7 @@ async def type_days(
 
 
 async def ask_most(_: TelegramObject, callback_data: MostFor, t: Texts, plans: Plans) -> Screen:
-    return screens.ask_most(t, await plans.line(PlanId(callback_data.plan)))
+    return plan_questions.ask_most(t, await plans.line(PlanId(callback_data.plan)))
 
 
 async def type_most(
@@ -117,7 +118,7 @@ async def type_most(
 
 
 async def ask_title(_: TelegramObject, callback_data: TitleFor, t: Texts, plans: Plans) -> Screen:
-    return screens.ask_title(t, await plans.line(PlanId(callback_data.plan)))
+    return plan_questions.ask_title(t, await plans.line(PlanId(callback_data.plan)))
 
 
 async def type_title(
@@ -143,7 +144,7 @@ async def _preview(
     try:
         preview = await plans.preview(line.plan.id, parse_cost(cost), customer.id)
     except BadAmount as bad:
-        return screens.ask_cost(t, line, screens.not_a_cost(t, bad.typed))
+        return plan_questions.ask_cost(t, line, plan_questions.not_a_cost(t, bad.typed))
     return screens.cost_preview(t, preview)
 
 
@@ -152,7 +153,7 @@ async def _work_for(
 ) -> Screen:
     days = parse_whole(typed_days, MOST_DAYS)
     if days is None:
-        return screens.ask_days(t, line, screens.not_days(t, typed_days))
+        return plan_questions.ask_days(t, line, plan_questions.not_days(t, typed_days))
     done = await plans.work_for(line.plan.id, days, customer.id)
     told = screens.works_for(t, line, days, done)
     return screens.plan(t, await plans.line(line.plan.id), told)
@@ -163,7 +164,7 @@ async def _take_at_most(
 ) -> Screen:
     most = parse_whole(typed_most, MOST_PIECES)
     if most is None:
-        return screens.ask_most(t, line, screens.not_most(t, typed_most))
+        return plan_questions.ask_most(t, line, plan_questions.not_most(t, typed_most))
     done = await plans.take_at_most(line.plan.id, most, customer.id)
     told = screens.takes_at_most(t, line, most, done)
     return screens.plan(t, await plans.line(line.plan.id), told)
@@ -174,7 +175,7 @@ async def _rename(
 ) -> Screen:
     title = parse_title(typed_title)
     if title is None:
-        return screens.ask_title(t, line, screens.not_title(t, typed_title))
+        return plan_questions.ask_title(t, line, plan_questions.not_title(t, typed_title))
     done = await plans.rename(line.plan.id, title, customer.id)
     told = screens.is_called(t, line, title, done)
     return screens.plan(t, await plans.line(line.plan.id), told)

@@ -41,6 +41,7 @@ from bot.screens.words import (
     MOST_WORDS,
     as_is,
     cut,
+    or_none,
     plan_of,
     reviewed_because,
     scope_words,
@@ -156,7 +157,7 @@ def _plan_moved(t: Texts, by: Person, changed: NamedPlanChange) -> Text:
                 "{by} changed the days of {plan}: {old} → {new}.",
                 by=by,
                 plan=plan,
-                old="–" if change.old is None else change.old,
+                old=or_none(change.old),
                 new=change.new,
             )
         case PlanDeed.MOST:

@@ -16,11 +16,6 @@ from bot.callbacks import (
     TitleFor,
 )
 from bot.domain.plans import (
-    MOST_COST,
-    MOST_DAYS,
-    MOST_PIECES,
-    MOST_TITLE,
-    Fact,
     NamedPlanChange,
     PlanChange,
     PlanChangePage,
@@ -30,11 +25,11 @@ from bot.domain.plans import (
 from bot.domain.requests import CostPreview
 from bot.i18n import Code, Joined, Text, Texts, Value, lines, paragraphs
 from bot.screens.base import Button, Row, Screen, page_of, pager, short, to_home, to_shop
+from bot.screens.plan_questions import MOST_TYPED, title_of
 from bot.screens.requests import confirm_or_drop
-from bot.screens.words import MOST_NAME, scope_words
+from bot.screens.words import MOST_NAME, or_none, scope_words
 
 PAGE = 5
-_MOST_TYPED = 40
 _MOST_CODE = 20
 """Most characters of a code on one of two buttons in a row."""
 
@@ -135,13 +130,15 @@ def hidden(t: Texts, line: PlanLine) -> Text:
     return t(
         "<b>{plan} is hidden.</b> Nobody sees it or can buy it; "
         "orders that were accepted before go on as they were agreed.",
-        plan=_title(line),
+        plan=title_of(line),
     )
 
 
 def offered(t: Texts, line: PlanLine) -> Text:
     """A plan that is on sale again."""
-    return t("<b>{plan} is on sale</b> for {price} a piece.", plan=_title(line), price=line.price)
+    return t(
+        "<b>{plan} is on sale</b> for {price} a piece.", plan=title_of(line), price=line.price
+    )
 
 
 def priced(t: Texts, line: PlanLine, change: PlanChange) -> Text:
@@ -149,7 +146,7 @@ def priced(t: Texts, line: PlanLine, change: PlanChange) -> Text:
     return t(
         "<b>Done.</b> The cost of {plan} was changed from {old} to {new}; "
         "customers pay {price} a piece now.",
-        plan=_title(line),
+        plan=title_of(line),
         old=change.old,
         new=change.new,
         price=line.price,
@@ -163,14 +160,14 @@ def works_for(t: Texts, was: PlanLine, days: int, done: PlanChange | None) -> Te
             "{plan} works for {n} day already. Nothing was changed.",
             "{plan} works for {n} days already. Nothing was changed.",
             n=days,
-            plan=_title(was),
+            plan=title_of(was),
         )
     return t.n(
         "<b>Done.</b> {plan} works for {n} day now; it was {old}.",
         "<b>Done.</b> {plan} works for {n} days now; it was {old}.",
         n=days,
-        plan=_title(was),
-        old=_or_none(done.old),
+        plan=title_of(was),
+        old=or_none(done.old),
     )
 
 
@@ -179,12 +176,12 @@ def takes_at_most(t: Texts, was: PlanLine, most: int, done: PlanChange | None) -
     if done is None:
         return t(
             "One order of {plan} takes at most {most} pc. already. Nothing was changed.",
-            plan=_title(was),
+            plan=title_of(was),
             most=most,
         )
     return t(
         "<b>Done.</b> One order of {plan} takes at most {most} pc. now; it was {old}.",
-        plan=_title(was),
+        plan=title_of(was),
         most=most,
         old=done.old,
     )
@@ -193,7 +190,7 @@ def takes_at_most(t: Texts, was: PlanLine, most: int, done: PlanChange | None) -
 def is_called(t: Texts, was: PlanLine, title: str, done: PlanChange | None) -> Text:
     """What a plan is called; `done`: what was changed, if anything was."""
     if done is None:
-        return t("{plan} is called that already. Nothing was changed.", plan=_title(was))
+        return t("{plan} is called that already. Nothing was changed.", plan=title_of(was))
     return t(
         "<b>Done.</b> {old} is called {new} now.",
         old=short(str(done.old), MOST_NAME),
@@ -211,7 +208,7 @@ def refused(t: Texts, listed: Sequence[PlanLine], problem: Text) -> Screen:
 
 def not_understood(t: Texts, typed: str) -> Text:
     """The first word is nothing that can be done to a plan."""
-    return t("“{typed}” is not understood. Nothing was changed.", typed=short(typed, _MOST_TYPED))
+    return t("“{typed}” is not understood. Nothing was changed.", typed=short(typed, MOST_TYPED))
 
 
 def which(t: Texts) -> Text:
@@ -225,126 +222,14 @@ def unknown(t: Texts, listed: Sequence[PlanLine], typed: str) -> Text:
     if not listed:
         return t(
             "“{typed}” is not one of your plans: there is none. Nothing was changed.",
-            typed=short(typed, _MOST_TYPED),
+            typed=short(typed, MOST_TYPED),
         )
     return t(
         "“{typed}” is not the name of one of your plans, or of more than one. Nothing was "
         "changed. Use the short name, such as {codes}. What GateProxy sells cannot be changed "
         "here.",
-        typed=short(typed, _MOST_TYPED),
+        typed=short(typed, MOST_TYPED),
         codes=codes,
-    )
-
-
-def not_a_cost(t: Texts, typed: str) -> Text:
-    """Why what was typed is not what a plan could cost."""
-    return t(
-        "“{typed}” is not a cost. Write it like 2 or 2.50, from 0.01 to {most}, "
-        "without signs, spaces or a currency. Nothing was changed.",
-        typed=short(typed, _MOST_TYPED),
-        most=MOST_COST.decimal,
-    )
-
-
-def ask_cost(t: Texts, line: PlanLine, problem: Text | None = None) -> Screen:
-    """The next typed text is what one piece costs; `problem` says what was wrong before."""
-    return Screen(
-        paragraphs(
-            problem,
-            t("<b>What does one piece of {plan} cost you?</b>", plan=_title(line)),
-            t(
-                "It is {cost} now. Write it in USD, for example {example}. "
-                "You see the new price before anything changes; /cancel leaves it.",
-                cost=line.plan.cost,
-                example=Code("2.50"),
-            ),
-        ),
-        _back_to(t, line),
-        asks=CostFor(plan=line.plan.id),
-    )
-
-
-def not_days(t: Texts, typed: str) -> Text:
-    """Why what was typed is no time that a plan could work for."""
-    return t(
-        "“{typed}” is not a number of days. Write a whole number from 1 to {most}, in digits "
-        "alone. Nothing was changed.",
-        typed=short(typed, _MOST_TYPED),
-        most=MOST_DAYS,
-    )
-
-
-def not_most(t: Texts, typed: str) -> Text:
-    """Why what was typed is no bound of an order."""
-    return t(
-        "“{typed}” is not a number of pieces. Write a whole number from 1 to {most}, in digits "
-        "alone. Nothing was changed.",
-        typed=short(typed, _MOST_TYPED),
-        most=MOST_PIECES,
-    )
-
-
-def not_title(t: Texts, typed: str) -> Text:
-    """Why a plan cannot be called what was typed."""
-    return t(
-        "“{typed}” is not a title. Write 1 to {most} characters on one line. Nothing was changed.",
-        typed=short(typed, _MOST_TYPED),
-        most=MOST_TITLE,
-    )
-
-
-def ask_days(t: Texts, line: PlanLine, problem: Text | None = None) -> Screen:
-    """The next typed text is for how many days a plan works; `problem`: what was wrong before."""
-    return Screen(
-        paragraphs(
-            problem,
-            t("<b>For how many days does {plan} work?</b>", plan=_title(line)),
-            t(
-                "Now: {now}. Write a whole number from 1 to {most}, for example {example}. "
-                "Customers are told until when it works; /cancel leaves it.",
-                now=_or_none(line.plan.days),
-                most=MOST_DAYS,
-                example=Code("30"),
-            ),
-        ),
-        _back_to(t, line),
-        asks=DaysFor(plan=line.plan.id),
-    )
-
-
-def ask_most(t: Texts, line: PlanLine, problem: Text | None = None) -> Screen:
-    """The next typed text is how many pieces an order takes; `problem`: what was wrong before."""
-    return Screen(
-        paragraphs(
-            problem,
-            t("<b>How many pieces of {plan} may one order take?</b>", plan=_title(line)),
-            t(
-                "Now: {now}. Write a whole number from 1 to {most}, for example {example}; "
-                "/cancel leaves it.",
-                now=line.plan.most,
-                most=MOST_PIECES,
-                example=Code("20"),
-            ),
-        ),
-        _back_to(t, line),
-        asks=MostFor(plan=line.plan.id),
-    )
-
-
-def ask_title(t: Texts, line: PlanLine, problem: Text | None = None) -> Screen:
-    """The next typed text is what a plan is called; `problem` says what was wrong before."""
-    return Screen(
-        paragraphs(
-            problem,
-            t("<b>What shall {plan} be called?</b>", plan=_title(line)),
-            t(
-                "Customers read it on buttons and in their orders. Write 1 to {most} characters "
-                "on one line; /cancel leaves it.",
-                most=MOST_TITLE,
-            ),
-        ),
-        _back_to(t, line),
-        asks=TitleFor(plan=line.plan.id),
     )
 
 
@@ -397,7 +282,7 @@ def plan_history(t: Texts, page: PlanChangePage) -> Screen:
 def _plan(t: Texts, line: PlanLine) -> Value:
     plan = line.plan
     return lines(
-        t("<b>{plan}</b> · {code}", plan=_title(line), code=Code(plan.code)),
+        t("<b>{plan}</b> · {code}", plan=title_of(line), code=Code(plan.code)),
         t(
             "Cost {cost}, price <b>{price}</b> ({rule} for {scope})",
             cost=plan.cost,
@@ -457,9 +342,7 @@ def _deed(t: Texts, change: PlanChange) -> Text:
         case PlanDeed.COST:
             return t("cost {old} → {new}", old=change.old, new=change.new)
         case PlanDeed.DAYS:
-            return t(
-                "days {old} → {new}", old="–" if change.old is None else change.old, new=change.new
-            )
+            return t("days {old} → {new}", old=or_none(change.old), new=change.new)
         case PlanDeed.MOST:
             return t("most pieces {old} → {new}", old=change.old, new=change.new)
         case PlanDeed.TITLE:
@@ -472,19 +355,6 @@ def _deed(t: Texts, change: PlanChange) -> Text:
             return t("hidden")
         case PlanDeed.SHOW:
             return t("on sale again")
-
-
-def _or_none(fact: Fact | None) -> Fact:
-    return "–" if fact is None else fact
-
-
-def _title(line: PlanLine) -> str:
-    return short(line.plan.title, MOST_NAME)
-
-
-def _back_to(t: Texts, line: PlanLine) -> tuple[Row, ...]:
-    back = Button(t("⬅️ Back"), ChangePlan(plan=line.plan.id))
-    return ((back, Button(t("Plans"), ShowPlans(page=0))), _ways_out(t))
 
 
 def _ways_out(t: Texts) -> Row:

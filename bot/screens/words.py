@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TypeVar
 
 from bot.domain.orders import Order, OrderState
 from bot.i18n import Joined, Text, Texts, lines
 from bot.screens.base import short
+
+T = TypeVar("T")
 
 # Telegram allows 4096 characters; what people wrote shares them with our own words.
 MOST_WORDS = 3_500
@@ -35,6 +38,11 @@ def scope_words(t: Texts, name: str) -> Text:
 def as_is(t: Texts, words: object) -> Text:
     """Somebody else's words as a text: there is nothing to translate in them."""
     return Text("{words}", {"words": words}, t.language)
+
+
+def or_none(fact: T | None) -> T | str:
+    """A fact, or a dash where there is none."""
+    return "–" if fact is None else fact
 
 
 def state_words(t: Texts, state: OrderState) -> Text:

@@ -254,8 +254,10 @@ class Plans:
     def _line(self, plan: Plan, *, is_open: bool) -> PlanLine:
         scope, rule = self._catalog.markups.deciding(plan)
         name = "" if scope is None else self._markup.name_of(scope)
-        has_lane = bool(self._lanes.of(plan.provider.upstream))
-        return PlanLine(plan, rule.price(plan.cost), rule, name, not is_open, has_lane)
+        return PlanLine(
+            plan, rule.price(plan.cost), rule, name,
+            is_refused=not is_open, has_lane=bool(self._lanes.of(plan.provider.upstream)),
+        )  # fmt: skip
 
     async def _history(
         self, which: ColumnElement[bool], limit: int

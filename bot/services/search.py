@@ -86,10 +86,12 @@ class Search:
             return Looked("", ())
         name = sought(words)
         ways = [*await self._numbered(words, mine), *self._providers(words)]
-        ways += await self._delivered(name, mine)
-        if mine is None:
-            ways += await self._for_owners(words)
-        fitting = [way for way in ways if await self._leads_on(way, mine)]
+        more = await self._for_owners(words) if mine is None else []
+        fitting = [
+            *[way for way in ways if await self._leads_on(way, mine)],
+            *await self._delivered(name, mine),
+            *[way for way in more if await self._leads_on(way, mine)],
+        ]
         return Looked(name, tuple(dict.fromkeys(fitting))[:MOST_WAYS])
 
     async def page(self, way: Way, mine: CustomerId | None, before: int) -> FoundPage:

@@ -67,8 +67,7 @@ async def together(url: str, seed: int) -> None:
         for _ in range(3):
             line = await first.buy(customer, plan="0.120")
             await first.work()
-            shown = await first.shop.cases.preview_refund(line.order.id, "broken", OWNER)
-            refunds.append(await first.shop.requests.open(shown.request, OWNER))
+            refunds.append(await first.wants_refund(line.order.id))
         moves = [
             (await _asked(first, customer, chance.randrange(1, 300), is_debit=is_debit), is_debit)
             for is_debit in (True, False) * 5
@@ -176,8 +175,7 @@ async def exchanges_at_once(url: str, seed: int) -> None:
     ):
         customer = await first.customer(1, balance="20")
         orders = [await delivered_piece(first, customer) for _ in range(3)]
-        shown = await first.shop.cases.preview_refund(orders[0], "broken", OWNER)
-        refund = await first.shop.requests.open(shown.request, OWNER)
+        refund = await first.wants_refund(orders[0])
         before = await first.balance(customer)
         stat.faults[:] = [fault for _ in range(2) for fault in chance.choice(_FAULTS)()]
 

@@ -61,6 +61,7 @@ from bot.screens import (
     notices,
     order_files,
     owner_notices,
+    plan_questions,
     plans,
     requests,
     subscriptions,
@@ -229,6 +230,18 @@ def of_subscriptions(t: Texts) -> Iterator[Shown]:
     yield show("", subscriptions.sure, t, RUNS.id)
 
 
+def of_plan_questions(t: Texts) -> Iterator[Shown]:
+    """What owners are asked about one of these plans."""
+    yield show("", plan_questions.ask_days, t, LINE)
+    yield show("refused", plan_questions.ask_days, t, LINE, plan_questions.not_days(t, "none"))
+    yield show("", plan_questions.ask_most, t, LINE)
+    yield show("refused", plan_questions.ask_most, t, LINE, plan_questions.not_most(t, "1001"))
+    yield show("", plan_questions.ask_title, t, LINE)
+    yield show("refused", plan_questions.ask_title, t, LINE, plan_questions.not_title(t, "T" * 65))
+    yield show("", plan_questions.ask_cost, t, LINE)
+    yield show("refused", plan_questions.ask_cost, t, LINE, plan_questions.not_a_cost(t, "1e999"))
+
+
 def of_plans(t: Texts) -> Iterator[Shown]:
     """What the plans cost that no price list tells of."""
     dearer = PlanChange(PlanChangeId(3), PlanDeed.COST, usd("2"), usd("2.50"), OLGA.id, NOON)
@@ -266,14 +279,6 @@ def of_plans(t: Texts) -> Iterator[Shown]:
     yield show("pieces as they were", plans.plan, t, LINE, same)
     same = plans.is_called(t, LINE, ISP.title, None)
     yield show("title as it was", plans.plan, t, LINE, same)
-    yield show("", plans.ask_days, t, LINE)
-    yield show("refused", plans.ask_days, t, LINE, plans.not_days(t, "none"))
-    yield show("", plans.ask_most, t, LINE)
-    yield show("refused", plans.ask_most, t, LINE, plans.not_most(t, "1001"))
-    yield show("", plans.ask_title, t, LINE)
-    yield show("refused", plans.ask_title, t, LINE, plans.not_title(t, "T" * 65))
-    yield show("", plans.ask_cost, t, LINE)
-    yield show("refused", plans.ask_cost, t, LINE, plans.not_a_cost(t, "1e999"))
     asked = CostChange(ISP.id, usd("2"), usd("2.50"))
     preview = CostPreview(REQUEST, asked, ISP, usd("2.40"), usd("3"), Rule(2000), "")
     yield show("", plans.cost_preview, t, preview)

@@ -28,6 +28,7 @@ ROOMS: dict[str, Room] = {
     "requests": owner.of_requests,
     "customers": owner.of_customers,
     "markup": owner.of_markup,
+    "plan_questions": owner.of_plan_questions,
     "plans": owner.of_plans,
     "desk": owner.of_desk,
     "cases": owner.of_cases,

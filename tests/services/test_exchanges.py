@@ -96,8 +96,7 @@ async def test_an_order_refunded_while_others_are_sent_is_not_exchanged(
 ) -> None:
     async with opened(database_url, sandbox, clock, stat) as bench:
         orders = await wished(bench, 2)
-        shown = await bench.shop.cases.preview_refund(orders[1], "broken", OWNER)
-        request = await bench.shop.requests.open(shown.request, OWNER)
+        request = await bench.wants_refund(orders[1])
 
         stat.meanwhile = lambda: bench.shop.cases.refund(request, OWNER)
         await bench.shop.exchanges.step()
@@ -122,8 +121,7 @@ async def test_nobody_gets_new_proxies_of_an_order_refunded_while_it_is_read(
         if answer is not None:
             stat.faults.append(Fault(path=EXCHANGE, error=answer, is_done=True))
         _, before = await bench.shop.orders.delivered(order)
-        shown = await bench.shop.cases.preview_refund(order, "broken", OWNER)
-        request = await bench.shop.requests.open(shown.request, OWNER)
+        request = await bench.wants_refund(order)
 
         stat.meanwhile = lambda: bench.shop.cases.refund(request, OWNER)
         stat.meddles_with = where
@@ -146,8 +144,7 @@ async def test_an_order_refunded_after_its_exchange_was_given_up_is_not_looked_a
         [order] = await wished(bench, 1)
         stat.faults.append(Fault(path=EXCHANGE, error=LOST))
         await settle(bench)
-        shown = await bench.shop.cases.preview_refund(order, "broken", OWNER)
-        await bench.shop.cases.refund(await bench.shop.requests.open(shown.request, OWNER), OWNER)
+        await bench.shop.cases.refund(await bench.wants_refund(order), OWNER)
         stat.orders[0].exchanges += 1
         read = stat.count("GET", "*/fetch/*")
 

@@ -6,28 +6,24 @@ import asyncio
 import json
 import logging
 import re
-import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
-from typing import NoReturn
+from typing import cast
 
 import httpx
 import stamina
 
 from bot.domain.errors import Busy, NotSent, Unclear, UpstreamError
+from bot.upstreams.body import Unreadable, read_body, read_json, read_text
 
 # httpx logs every URL at INFO, and a usage URL carries a customer's proxy username.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 # Whoever asked says what came of it in the end, and knows for which lane.
 stamina.instrumentation.set_on_retry_hooks([])
-
-MOST_BYTES = 1 << 20
-"""A longer body is not read: after decoding, so that compression cannot hide it."""
 
 LONGEST_PAUSE = 120.0
 """Seconds that a `Retry-After` may ask for; more counts as this."""
@@ -41,7 +37,7 @@ _WHOLE_SECONDS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 class Code(StrEnum):
-    """Our own codes, for failures to which no upstream gives a name."""
+    """Our own codes, beside those of `Flaw`, for failures to which no upstream gives a name."""
 
     BAD_URL = "bad_url"
     NO_CONNECTION = "no_connection"
@@ -49,10 +45,6 @@ class Code(StrEnum):
     CONNECTION_LOST = "connection_lost"
     TIMEOUT = "timeout"
     REDIRECTED = "redirected"
-    TOO_LARGE = "too_large"
-    ENCODING = "encoding"
-    CHARSET = "charset"
-    NOT_JSON = "not_json"
     NOT_UP = "not_up"
     NO_ENVELOPE = "no_envelope"
     UNKNOWN_CODE = "unknown_code"
@@ -206,10 +198,10 @@ class Http:
         if 300 <= status < 400:
             raise Unclear(Code.REDIRECTED, status=status, documented=True)
         try:
-            text = _text(body, headers)
-            data = _json(text)
-        except _Unreadable as flaw:
-            raise Unclear(flaw.code, status=status) from None
+            text = read_text(body, headers.get("Content-Type", ""))
+            data = read_json(text)
+        except Unreadable as flawed:
+            raise Unclear(flawed.flaw, status=status) from None
         pause = _pause(headers.get("Retry-After"))
         answer = Answer(method, status, data, text, pause, headers.get("Date"))
         if self._seen is not None:
@@ -232,7 +224,11 @@ class Http:
             )
             response = await client.send(request, stream=True)
             try:
-                return response.status_code, response.headers, await _body(response)
+                # The stream gives the bytes of the wire: httpx would decode each piece without
+                # a bound.
+                pieces = cast(httpx.AsyncByteStream, response.stream)
+                encoding = response.headers.get("Content-Encoding", "")
+                return response.status_code, response.headers, await read_body(pieces, encoding)
             finally:
                 await response.aclose()
         # The causes are cut off: their texts may name the URL, and with it a token or a username.
@@ -244,8 +240,8 @@ class Http:
             raise NotSent(Code.NO_CONNECTION) from None
         except httpx.TimeoutException:
             raise Unclear(Code.TIMEOUT) from None
-        except _Unreadable as flaw:
-            raise Unclear(flaw.code) from None
+        except Unreadable as flawed:
+            raise Unclear(flawed.flaw) from None
         # OSError: what a TLS layer raises while reading passes httpx unmapped.
         except (httpx.HTTPError, httpx.StreamError, OSError):
             raise Unclear(Code.CONNECTION_LOST) from None
@@ -259,111 +255,6 @@ def _may_ask_again(failure: Exception) -> bool | float:
             return seconds
         case _:
             return False
-
-
-class _Unreadable(Exception):
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-async def _body(response: httpx.Response) -> bytes:
-    """The decoded body, of which never more than `MOST_BYTES` are held in memory."""
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    stream = response.stream
-    if not isinstance(stream, httpx.AsyncByteStream):
-        raise TypeError
-    # The stream gives the bytes of the wire: httpx would decode each piece without a bound.
-    match encoding:
-        case "identity" | "":
-            return await _plain(stream)
-        case "gzip" | "x-gzip" | "deflate":
-            return await _inflated(stream)
-        case _:
-            raise _Unreadable(Code.ENCODING)
-
-
-async def _plain(pieces: AsyncIterator[bytes] | httpx.AsyncByteStream) -> bytes:
-    body = bytearray()
-    async for piece in pieces:
-        body += piece
-        if len(body) > MOST_BYTES:
-            raise _Unreadable(Code.TOO_LARGE)
-    return bytes(body)
-
-
-async def _inflated(pieces: httpx.AsyncByteStream) -> bytes:
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    body = bytearray()
-    wire = 0
-    try:
-        async for piece in pieces:
-            wire += len(piece)
-            body += unpacker.decompress(piece, MOST_BYTES + 1 - len(body))
-            if len(body) > MOST_BYTES or wire > MOST_BYTES:
-                raise _Unreadable(Code.TOO_LARGE)
-    except zlib.error:
-        raise _Unreadable(Code.ENCODING) from None
-    if not unpacker.eof or unpacker.unused_data:
-        raise _Unreadable(Code.ENCODING)
-    return bytes(body)
-
-
-def _text(body: bytes, headers: httpx.Headers) -> str:
-    # JSON is UTF-8. A server that declares something else is believed only where it makes no
-    # difference: a password read in the wrong charset would be delivered wrong.
-    charset = re.search(r"(?i)charset\s*=\s*\"?([^\s\";]+)", headers.get("Content-Type", ""))
-    if charset and charset[1].lower() not in {"utf-8", "utf8", "us-ascii"} and not body.isascii():
-        raise _Unreadable(Code.CHARSET)
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise _Unreadable(Code.CHARSET) from None
-
-
-def _json(text: str) -> object:
-    """Read JSON with numbers as `int` and `Decimal`, refusing what `json` is lenient about."""
-    try:
-        data: object = json.loads(
-            text,
-            parse_int=_whole,
-            parse_float=_fraction,
-            parse_constant=_no_number,
-            object_pairs_hook=_fields,
-        )
-        if "\\ud" in text.lower():
-            # A lone surrogate is a text that no database and no message can hold.
-            json.dumps(data, ensure_ascii=False, default=str).encode()
-    except (ValueError, RecursionError):
-        raise _Unreadable(Code.NOT_JSON) from None
-    return data
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > 30:
-        raise _Unreadable(Code.NOT_JSON)
-    return int(digits)
-
-
-def _fraction(digits: str) -> Decimal:
-    try:
-        number = Decimal(digits)
-    except InvalidOperation:
-        raise _Unreadable(Code.NOT_JSON) from None
-    if len(digits) > 60 or not -30 <= number.adjusted() <= 30:
-        raise _Unreadable(Code.NOT_JSON)
-    return number
-
-
-def _no_number(_: str) -> NoReturn:
-    raise _Unreadable(Code.NOT_JSON)
-
-
-def _fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise _Unreadable(Code.NOT_JSON)
-    return fields
 
 
 def _pause(retry_after: str | None) -> float | None:

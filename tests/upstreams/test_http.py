@@ -18,12 +18,8 @@ import pytest
 import stamina
 
 from bot.domain.errors import Busy, NotSent, OutOfService, Refused, Unclear, UpstreamError
-from bot.upstreams.http import (
-    LONGEST_PAUSE,
-    MOST_BYTES,
-    Answer,
-    Http,
-)
+from bot.upstreams.body import MOST_BYTES
+from bot.upstreams.http import LONGEST_PAUSE, Answer, Http
 from bot.upstreams.telegram import Person, TelegramProbe
 
 TOKEN = "gpk_live_topsecret"

@@ -236,9 +236,11 @@ class Customer:
     @property
     def message(self) -> Message:
         """The message that changed last."""
-        found = {each.id: each for each in self.messages}
-        assert found, "the bot has not written anything"
-        return found.get(self._looked_at or 0) or self.messages[-1]
+        looked_at = self.core.message(self.id, self._looked_at or 0)
+        if looked_at is not None:
+            return looked_at
+        assert self.messages, "the bot has not written anything"
+        return self.messages[-1]
 
     screen = message
 
@@ -298,7 +300,8 @@ class Customer:
     def _watch(self, change: Change) -> None:
         if change.chat_id != self.id or change.kind not in {"message", "edit"}:
             return
-        if any(each.id == change.message_id for each in self.messages):
+        changed = self.core.message(self.id, change.message_id or 0)
+        if changed is not None and changed.from_bot:
             self._looked_at = change.message_id
 
 

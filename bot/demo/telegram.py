@@ -300,6 +300,12 @@ class Telegram:
         room = self._chats.at(chat_id)
         return [copy.copy(message) for message in room.messages.values()] if room else []
 
+    def message(self, chat_id: int, message_id: int) -> Message | None:
+        """A copy of one message of the chat; None where there is none, or no longer."""
+        room = self._chats.at(chat_id)
+        found = room.messages.get(message_id) if room else None
+        return copy.copy(found) if found else None
+
     def keyboard(self, chat_id: int) -> Markup | None:
         """The reply keyboard that is open below the chat."""
         room = self._chats.at(chat_id)

@@ -581,12 +581,12 @@ SCENARIOS: Final = (
     ),
 )
 
-WHOLE: Final = (
-    "buy", "lost answer", "preparing", "top-up", "refund", "review: by hand", "exchange",
-)  # fmt: skip
-"""Killed at every point whenever the tests run, at the first of those that repeat; of the rest,
-every sixth. The soak leaves nothing out."""
-REST: Final = 6
+WHOLE: Final = ("buy", "lost answer", "top-up", "exchange")
+"""Killed at every point whenever the tests run, at the first of those that repeat; the rest at
+every third of their essential points. The soak leaves nothing out."""
+REST: Final = 3
+MIGRATION: Final = 12
+"""Of the statements of the migrations, the tests kill at every twelfth."""
 SLOW: Final = ("killed again: not sent", "lost request")
 """They wait for the end of a quarantine, so they are begun first."""
 A_HANDFUL: Final = (
@@ -620,20 +620,19 @@ def short_form(*, workers: int = 2) -> Iterator[Swept]:
     """What the test suite has time for."""
 
     def choose(scenario: Scenario, points: Sequence[str]) -> Sequence[str]:
+        if scenario.name not in WHOLE:
+            return scenario.essential[::REST]
         # What a shop does every minute repeats: once each is enough here.
-        once = [point for point in points if "#" not in point]
-        if scenario.name in WHOLE:
-            return once
-        return once[:: REST if scenario.killed_at is None else 2 * REST]
+        return [point for point in points if "#" not in point]
 
-    yield sweep_migrations(every=REST)
+    yield sweep_migrations(every=MIGRATION)
     yield from sweep(_slow_first(), BASE, choose=choose, workers=workers)
 
 
 def on_postgresql(url: str, *, workers: int = 2) -> Iterator[Swept]:
     """A handful of kills where the other database could differ."""
     chosen = [one for one in SCENARIOS if one.name in {"buy", "top-up", "exchange"}]
-    yield sweep_migrations(every=20, postgres=url)
+    yield sweep_migrations(every=5 * MIGRATION, postgres=url)
     yield from sweep(
         chosen,
         BASE,

@@ -4,8 +4,9 @@
     run     the world of one kill, forked as it was prepared: GateProxy, Telegram, the clock
     shop    what dies at the point by SIGKILL; then a second one, which must clean up alone
 
-A fork is the snapshot, so whatever was imported or prepared once is there at once. No process
-here but the shops ever has an event loop or a thread. Each ends by itself, by its parent's end
+A fork is the snapshot, so whatever was imported, compiled or prepared once is there at once: the
+sweep itself is the shop of a rehearsal first. After it, no process here but the shops ever has an
+event loop or a thread. Each ends by itself, by its parent's end
 or by its own alarm. The points are put around what the product offers anyway: its Database,
 httpx transport and aiogram session; it has no hooks of its own for this.
 """
@@ -29,7 +30,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -75,8 +76,9 @@ from bot.services.fulfilment import LaneWorker
 from bot.services.lanes import Account, fingerprint
 from bot.upstreams.gateproxy import GateProxy
 from bot.upstreams.sandbox import TOKEN
-from bot.upstreams.sandbox_stat import StatOrder
+from bot.upstreams.sandbox_stat import STAT_ORDER_PATH, StatOrder
 from tests.bench import seeds, settings_for, stat_account
+from tests.compiled import compiled_once
 from tests.faults.kill_world import START, SharedClock, Step, Wire, World, serve
 from tests.telegram import bot_of
 
@@ -417,7 +419,6 @@ async def live(life: Life, wire: Wire, clock: SharedClock) -> None:
                 await process.telegram.polling.stop()
             await shop.lease.give_up()
     wire.ask("facts", when="points", facts={"passed": life.points.passed})
-    wire.ask("facts", when="imported", facts={"modules": sorted(sys.modules)})
 
 
 async def _work(process: Process, life: Life) -> None:
@@ -990,14 +991,13 @@ def sweep(
     Results come as they are ready. `base` leads to the shop that all scenarios begin in.
     Forks: call it from a process that has neither an event loop nor a thread.
     """
-    with _place() as folder:
+    with _place() as folder, compiled_once():
         databases: Databases = Files(folder) if postgres is None else Server(postgres)
         _warm_up()
-        world = World.made(PEOPLE, TOKEN)
-        stage = Stage(world, databases.make(), databases, folder)
+        _rehearse(base, databases, folder)
+        stage = Stage(World.made(PEOPLE, TOKEN), databases.make(), databases, folder)
         try:
             stage.prepared(base)
-            _import_all(world.facts["imported"]["modules"])
             jobs: list[tuple[str, Callable[[], Swept]]] = [
                 (one.name, partial(_staged, stage, one, choose)) for one in scenarios
             ]
@@ -1008,23 +1008,42 @@ def sweep(
 
 def _warm_up() -> None:
     """Make once what every process would make again: it is there after a fork."""
-    if threading.active_count() > 1:
-        raise RuntimeError("a process with threads must not be forked")
     importlib.import_module("alembic.command")
     configure_mappers()
     for language in LANGUAGES:
         texts(language)("{at}", at=START).plain()
     answers = (bool, User, Message, Message | bool, list[Update])
     _KEPT.extend(Response[answer] for answer in answers)  # type: ignore[valid-type]
-    gc.collect()
-    gc.freeze()
+    _settle_down()
 
 
-def _import_all(modules: Sequence[str]) -> None:
-    """Import what a shop imported on its way, so that the next ones need not."""
-    for name in modules:
-        with suppress(ImportError):
-            importlib.import_module(name)
+def _rehearse(steps: Sequence[Step], databases: Databases, folder: Path) -> None:
+    """Be the shop here once: what it imported, built and compiled need not be made again."""
+    world, url = World.made(PEOPLE, TOKEN), databases.make()
+    ours, theirs = socket.socketpair()
+
+    def answer() -> None:
+        theirs.close()
+        world.let(steps)
+        serve(ours, world)
+
+    pid = _fork(answer, seconds=RUN_SECONDS, log=folder / "rehearsal.log")
+    ours.close()
+    life = Life(url, Points(armed=False), stat_path=STAT_ORDER_PATH, seconds=3 * SETTLES_WITHIN)
+    asyncio.run(live(life, Wire(theirs), world.clock))
+    theirs.close()
+    os.waitpid(pid, 0)
+    databases.drop(url)
+    _settle_down()
+
+
+def _settle_down() -> None:
+    """Be fit for a fork: without threads, and with nothing for the collector to touch."""
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread.join(RUN_SECONDS)
+    if threading.active_count() > 1:
+        raise RuntimeError("a process with threads must not be forked")
     gc.collect()
     gc.freeze()
 
@@ -1161,11 +1180,12 @@ def sweep_migrations(*, every: int = 1, postgres: str | None = None) -> Swept:
         new = told(partial(_run, _schema, url))
         databases.drop(url)
         # A later migration begins where the one before it was committed.
-        ends = {at + 1 for at, point in enumerate(points) if point.startswith("commit")}
+        ends = [at + 1 for at, point in enumerate(points) if point.startswith("commit")]
+        chosen = range(0, len(points), every)
+        begun_at = {max((end for end in ends if end <= at), default=0) for at in chosen}
         legal, kills = [old, new], []
-        for at, point in enumerate(points):
-            if at % every and at not in ends:
-                continue
+        for at in sorted(begun_at.union(chosen)):
+            point = points[at]
             started, url = time.monotonic(), databases.make()
             pid = _fork(
                 partial(_run, _migrate, url, Points(point, armed=True)),

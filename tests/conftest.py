@@ -9,14 +9,15 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
+import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -170,8 +171,7 @@ class Spares:
             like = str(make_url(self._template).database)
             url = self._made.enter_context(_postgres_database(like=like))
         yield url
-        if _run(_schema(url)) == self._schema:
-            _run(_emptied(url))
+        if _run(_is_emptied(url, self._schema)):
             self._clean.append(url)
 
 
@@ -188,11 +188,11 @@ def _postgres_database(*, like: str = "template1") -> Iterator[str]:
         _run(_on_server(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
-_STRANGERS = text("""
+_STRANGERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
-""")
-_SCHEMA = text("""
+"""
+_SCHEMA = """
     SELECT md5(string_agg(part, ',' ORDER BY part)) FROM (
         SELECT concat_ws(' ', attrelid, attnum, attname, atttypid, attnotnull) AS part
         FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
@@ -206,38 +206,51 @@ _SCHEMA = text("""
         UNION ALL
         SELECT version_num FROM alembic_version
     ) parts
-""")
+"""
 _ONLY_ADDED_TO = ("postings", "plan_changes")
-_START_AGAIN = text("""
-    SELECT setval(oid::regclass, 1, false) FROM pg_class
-    WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace
-""")
+_EMPTY = ";".join(
+    (
+        *(f"ALTER TABLE {name} DISABLE TRIGGER USER" for name in _ONLY_ADDED_TO),
+        *(str(delete(table)) for table in reversed(Base.metadata.sorted_tables)),
+        *(f"ALTER TABLE {name} ENABLE TRIGGER USER" for name in _ONLY_ADDED_TO),
+        """
+        SELECT setval(oid::regclass, 1, false) FROM pg_class
+        WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace
+        """,
+    )
+)
+"""One round trip, and so one transaction."""
 
 
 async def _schema(url: str) -> str:
     """A fingerprint of everything but rows, taken when nobody else is connected any more."""
-    engine = create_async_engine(url, poolclass=NullPool)
-    try:
-        async with engine.begin() as connection:
-            await connection.execute(_STRANGERS)
-            return str((await connection.execute(_SCHEMA)).scalar_one())
-    finally:
-        await engine.dispose()
+    async with _straight(url) as connection:
+        return await _told(connection)
 
 
-async def _emptied(url: str) -> None:
-    engine = create_async_engine(url, poolclass=NullPool)
+async def _is_emptied(url: str, schema: str) -> bool:
+    """Whether the database still has this schema; then there is no row in it any more."""
+    async with _straight(url) as connection:
+        if await _told(connection) != schema:
+            return False
+        await connection.execute(_EMPTY)
+        return True
+
+
+async def _told(connection: asyncpg.Connection) -> str:
+    await connection.execute(_STRANGERS)
+    return str(await connection.fetchval(_SCHEMA))
+
+
+@asynccontextmanager
+async def _straight(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """The driver itself: an engine for two questions would take longer than they do."""
+    plain = make_url(url).set(drivername="postgresql")
+    connection = await asyncpg.connect(plain.render_as_string(hide_password=False))
     try:
-        async with engine.begin() as connection:
-            for name in _ONLY_ADDED_TO:
-                await connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER USER"))
-            for table in reversed(Base.metadata.sorted_tables):
-                await connection.execute(table.delete())
-            for name in _ONLY_ADDED_TO:
-                await connection.execute(text(f"ALTER TABLE {name} ENABLE TRIGGER USER"))
-            await connection.execute(_START_AGAIN)
+        yield connection
     finally:
-        await engine.dispose()
+        await connection.close()
 
 
 async def _on_server(statement: str) -> None:

@@ -21,6 +21,7 @@ from bot.handlers.polling import Polling
 from bot.handlers.render import Renderer
 from bot.screens import notices
 from tests.bench import OTHER_OWNER, OWNER, Bench, HandClock, opened, sandbox_for
+from tests.conftest import ON_SQLITE
 from tests.telegram import ALICE, Customer, bot_of, settling, task_group
 
 BOB = Person(1003, "Bob", "bob_b")
@@ -121,6 +122,7 @@ async def test_a_chat_gets_about_one_message_a_second(post: Post) -> None:
     assert len(post.heard(ALICE)) == at_once + 3 - 1
 
 
+@ON_SQLITE
 async def test_all_chats_together_get_about_thirty_a_second(post: Post) -> None:
     for number in range(5000, 5060):
         person = Person(number, f"P{number}")
@@ -137,6 +139,7 @@ async def test_all_chats_together_get_about_thirty_a_second(post: Post) -> None:
     assert post.core.count("sendMessage") - before == 60
 
 
+@ON_SQLITE
 async def test_a_backup_comes_as_a_file_and_one_that_is_gone_not_at_all(
     post: Post, tmp_path: Path
 ) -> None:
@@ -186,6 +189,7 @@ async def test_a_living_screen_that_was_left_is_not_drawn_over(post: Post) -> No
     assert "Hello, Alice" in shown.text
 
 
+@ON_SQLITE
 async def test_a_tap_that_is_being_handled_is_drawn_before_the_news(post: Post) -> None:
     turn = post.renderer.turns.take(ALICE.id)
     await post.say(ALICE, "news")
@@ -210,6 +214,7 @@ async def test_a_limited_chat_waits_and_the_others_do_not(post: Post) -> None:
     assert post.heard(ALICE) == ["late"]
 
 
+@ON_SQLITE
 async def test_a_slow_chat_keeps_nobody_waiting(post: Post) -> None:
     turn = post.renderer.turns.take(ALICE.id)
     await post.say(ALICE, "late")
@@ -364,6 +369,7 @@ async def test_the_courier_runs_until_it_is_stopped(post: Post) -> None:
     assert post.heard(ALICE) == ["hello"]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("seconds", [0, 1, 3600, 10**9])
 async def test_any_pause_that_telegram_asks_for_is_bounded_and_delays_nobody_else(
     post: Post, seconds: int
@@ -382,6 +388,7 @@ async def test_any_pause_that_telegram_asks_for_is_bounded_and_delays_nobody_els
     assert await post.dead() == 0
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("status", "words"),
     [

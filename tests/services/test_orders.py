@@ -12,6 +12,7 @@ from bot.domain.money import usd
 from bot.domain.orders import Claim, Credentials, OrderState
 from bot.upstreams.pretence import Fault
 from tests.bench import Bench
+from tests.conftest import ON_SQLITE
 
 
 async def test_a_tap_on_buy_holds_the_price_and_the_worker_delivers(bench: Bench) -> None:
@@ -101,6 +102,7 @@ async def test_an_eleventh_open_order_is_refused(bench: Bench) -> None:
         await bench.buy(customer)
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("intent", ["", "x" * 16, "AB" * 8, "0" * 15, "0" * 17, "'; drop"])
 async def test_an_intent_that_we_never_drew_is_refused(bench: Bench, intent: str) -> None:
     customer = await bench.customer(1, balance="10")

@@ -89,6 +89,7 @@ async def test_no_later_tap_overwrites_the_credentials(customer: Customer) -> No
     assert now.buttons == kept.buttons
 
 
+@ON_SQLITE
 async def test_too_little_money_is_named_and_the_way_back_opens_after_a_top_up(
     app: ShopFloor, customer: Customer, owner: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -117,6 +118,7 @@ async def test_too_little_money_is_named_and_the_way_back_opens_after_a_top_up(
     assert not any(label.startswith("🔁") for label in customer.labels)
 
 
+@ON_SQLITE
 async def test_home_leads_back_to_the_plan_that_the_balance_covers_now(
     app: ShopFloor, customer: Customer
 ) -> None:
@@ -132,6 +134,7 @@ async def test_home_leads_back_to_the_plan_that_the_balance_covers_now(
     assert "Your balance now covers" not in customer.text
 
 
+@ON_SQLITE
 async def test_home_leads_back_to_no_plan_after_another_one_was_bought(
     app: ShopFloor, customer: Customer
 ) -> None:
@@ -159,6 +162,7 @@ async def test_money_that_went_elsewhere_meanwhile_is_missing_at_the_tap(
     assert len(sandbox.orders) == 1
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("cost", "price"), [("3.60", "4.14"), ("3.00", "3.45")], ids=["up", "down"]
 )
@@ -246,6 +250,7 @@ async def test_the_same_plan_a_moment_later_is_asked_about(
     assert await customer.balance() == usd("1.94")
 
 
+@ON_SQLITE
 async def test_same_again_opens_the_plan_at_todays_price(
     app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -359,6 +364,7 @@ async def test_an_eleventh_open_order_is_refused(
     await app.pass_time(60)
 
 
+@ON_SQLITE
 async def test_a_cd_key_waits_behind_a_tap(
     app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -392,6 +398,7 @@ async def test_several_proxies_come_as_lines(customer: Customer, app: ShopFloor)
     assert kept.text.count("203.0.113.") == 5
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("provider", "plan"),
     [("ABC Proxy", "1 GB"), ("9Proxy", "1 GB"), ("ProxySeller", "1 GB"), ("NodeMaven", "120 MB"),

@@ -16,6 +16,7 @@ from bot.domain.money import usd
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import HandClock, stat_sandbox_for
+from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor
 from tests.telegram import Customer
 
@@ -96,6 +97,7 @@ async def test_all_proxies_are_exchanged_and_the_old_ones_forgotten(
     assert "198.51.100.41:6000" in customer.messages[-1].text
 
 
+@ON_SQLITE
 async def test_keeping_them_exchanges_nothing(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -171,6 +173,7 @@ async def test_a_lost_answer_is_read_again_and_never_sent_again(
     assert await states(app) == [ExchangeState.DONE]
 
 
+@ON_SQLITE
 async def test_a_lost_request_that_did_nothing_is_told_so_in_the_end(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -208,6 +211,7 @@ async def test_what_a_crash_left_behind_is_read_and_not_sent(
     assert await states(app) == [ExchangeState.UNCHANGED]
 
 
+@ON_SQLITE
 async def test_a_missing_feature_is_said_calmly_and_the_button_goes_away(
     app: ShopFloor, customer: Customer, owner: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -240,6 +244,7 @@ async def test_a_missing_feature_is_said_calmly_and_the_button_goes_away(
     assert "♻️ Exchange all" in customer.labels
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("fault", "sent"),
     [
@@ -280,6 +285,7 @@ async def test_nobody_exchanges_what_is_not_theirs(
     assert await states(app) == []
 
 
+@ON_SQLITE
 async def test_an_order_of_another_provider_has_no_such_button(
     app: ShopFloor, customer: Customer
 ) -> None:
@@ -293,6 +299,7 @@ async def test_an_order_of_another_provider_has_no_such_button(
     assert await states(app) == []
 
 
+@ON_SQLITE
 async def test_an_order_that_has_ended_has_no_such_button(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:

@@ -108,6 +108,7 @@ async def test_the_list_says_all_about_each_plan_and_what_it_leaves_out(
     assert owner.text.startswith("Your plans")
 
 
+@ON_SQLITE
 async def test_many_plans_have_pages_and_a_change_comes_back_to_its_page(
     app: ShopFloor, owner: Customer
 ) -> None:
@@ -158,6 +159,7 @@ async def test_a_cost_is_previewed_with_its_price_and_holds_once_applied(
     assert [by for *_, by in await changes(app)] == [owner.id] * 5
 
 
+@ON_SQLITE
 async def test_a_cost_is_typed_after_a_tap(app: ShopFloor, owner: Customer) -> None:
     for way in ("tap", "words"):
         if way == "tap":
@@ -266,6 +268,7 @@ async def test_no_hostile_amount_is_a_cost(app: ShopFloor, owner: Customer) -> N
     assert (await costs(app))["captcha"] == "2.00 USD"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -306,6 +309,7 @@ async def test_what_is_not_understood_is_answered_with_examples(
     assert await previews(app) == 0
 
 
+@ON_SQLITE
 async def test_two_plans_of_one_title_are_told_apart_by_their_codes(
     app: ShopFloor, owner: Customer
 ) -> None:
@@ -406,6 +410,7 @@ WRONG_WHOLE = (
 WRONG_TITLES = ("T" * 65, "two\nlines", "\u202eevil", "zero\u200bwidth")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("kind", "wrong", "problem", "right"),
     [
@@ -457,6 +462,7 @@ async def test_a_fact_without_its_value_is_asked_for_and_may_be_left(
     assert await said(app) == []
 
 
+@ON_SQLITE
 async def test_a_title_may_begin_with_words_that_are_names(
     app: ShopFloor, owner: Customer
 ) -> None:
@@ -483,6 +489,7 @@ async def test_a_plan_is_hidden_and_shown_from_its_own_screen(
     assert owner.text.startswith("ISP X1 is on sale")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("kind", "value"), [("days", "7"), ("most", "2"), ("title", "Other")])
 async def test_an_accepted_order_keeps_what_it_was_accepted_with(
     app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox,
@@ -512,6 +519,7 @@ async def test_an_accepted_order_keeps_what_it_was_accepted_with(
     assert (await app.order(customer)).works_until == order.works_until
 
 
+@ON_SQLITE
 async def test_a_button_from_before_sells_neither_another_time_nor_more_than_there_are(
     app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -561,6 +569,7 @@ async def test_the_offer_after_a_risen_price_is_for_the_time_that_was_agreed(
     assert (await app.order(customer)).days == 7
 
 
+@ON_SQLITE
 async def test_a_plan_of_one_piece_is_bought_for_its_time(
     app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -578,6 +587,7 @@ async def test_a_plan_of_one_piece_is_bought_for_its_time(
     assert [one.quantity for one in stat.orders] == [1]
 
 
+@ON_SQLITE
 async def test_a_plan_of_one_day_works_for_one_day(owner: Customer, customer: Customer) -> None:
     await customer.open("ISP for captchas", "Stat Proxies")
     buy = customer.button("Buy 1")
@@ -589,6 +599,7 @@ async def test_a_plan_of_one_day_works_for_one_day(owner: Customer, customer: Cu
     assert "Works for 1 day: until 23 Nov 2026, 10:00 UTC" in customer.text
 
 
+@ON_SQLITE
 async def test_the_number_that_is_asked_for_follows_the_bound(
     owner: Customer, customer: Customer
 ) -> None:
@@ -662,6 +673,7 @@ async def test_a_plan_that_is_shown_again_is_bought_with_the_old_button(
     assert [kind for kind, *_ in await changes(app)] == ["hide", "show"]
 
 
+@ON_SQLITE
 async def test_with_every_plan_hidden_the_provider_is_gone_from_the_shop(
     app: ShopFloor, owner: Customer, customer: Customer
 ) -> None:
@@ -728,6 +740,7 @@ async def test_a_plan_that_the_provider_refuses_is_marked_and_can_be_shown_again
 # Costs and customers
 
 
+@ON_SQLITE
 async def test_a_customer_with_the_old_price_before_them_is_asked_again(
     app: ShopFloor, owner: Customer, customer: Customer
 ) -> None:
@@ -749,6 +762,7 @@ async def test_a_customer_with_the_old_price_before_them_is_asked_again(
         assert (str(order.price), order.cost) == (price, usd(cost))
 
 
+@ON_SQLITE
 async def test_an_order_in_line_is_never_sold_at_another_price_than_agreed(
     app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -822,6 +836,7 @@ async def test_the_history_tells_who_did_what(
     assert "No plan was ever changed here." in owner.text
 
 
+@ON_SQLITE
 async def test_a_plan_of_a_price_list_is_nothing_here(app: ShopFloor, owner: Customer) -> None:
     await owner.send("/plans")
     for plan in (app.plan_id("nodemaven", "1"), 0, 999, 2**53):
@@ -836,6 +851,7 @@ async def test_a_plan_of_a_price_list_is_nothing_here(app: ShopFloor, owner: Cus
     assert app.bench.offer("nodemaven", "1").price == usd("4.03")
 
 
+@ON_SQLITE
 async def test_a_plan_is_not_called_on_sale_where_no_account_buys_it(
     database_url: str, clock: HandClock, stat: StatProxiesSandbox
 ) -> None:
@@ -882,6 +898,7 @@ async def test_the_setting_only_names_plans_that_the_shop_does_not_know(
         assert line.order.price == usd("2.88")
 
 
+@ON_SQLITE
 async def test_a_former_customer_screen_of_many_pieces_is_compared_whole(
     app: ShopFloor, owner: Customer, customer: Customer, stat: StatProxiesSandbox
 ) -> None:

@@ -15,6 +15,7 @@ from bot.domain.orders import OrderState
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox_stat import PERIOD, StatOrder, StatProxiesSandbox
 from tests.bench import HandClock, stat_sandbox_for
+from tests.conftest import ON_SQLITE
 from tests.stories.conftest import ShopFloor
 from tests.telegram import Customer
 
@@ -70,6 +71,7 @@ async def test_a_customer_buys_three_pieces_and_gets_three_proxies(
     assert receipt.count(made.reference) == 3
 
 
+@ON_SQLITE
 async def test_one_more_and_one_less_and_never_more_than_there_are(
     customer: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -112,6 +114,7 @@ HOSTILE = (
 )
 
 
+@ON_SQLITE
 async def test_no_hostile_number_of_pieces_is_bought(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -130,6 +133,7 @@ async def test_no_hostile_number_of_pieces_is_bought(
     assert [one.quantity for one in stat.orders] == [2]
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("forged", ["0", "-1", "10000", "9" * 40, "1e3", "x", "", "101", "9999"])
 async def test_a_forged_number_of_pieces_buys_nothing(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox, forged: str
@@ -182,6 +186,7 @@ async def test_a_button_never_buys_another_time_than_it_said(
     assert [one.quantity for one in stat.orders] == [3]
 
 
+@ON_SQLITE
 async def test_an_older_button_that_says_no_time_shows_the_plan_anew(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -326,6 +331,7 @@ async def test_without_a_list_nothing_is_sold_and_with_it_again(
     assert await app.state(customer) is OrderState.DELIVERED
 
 
+@ON_SQLITE
 async def test_a_key_that_is_refused_stops_the_lane_until_it_is_taken_again(
     app: ShopFloor, customer: Customer, owner: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -400,6 +406,7 @@ async def test_an_owner_sends_the_lines_as_a_file(
     assert lines_of(stat.orders[0]) in customer.messages[-1].text
 
 
+@ON_SQLITE
 @BY_HAND
 async def test_an_order_to_deliver_waits_in_the_inbox_and_never_fails_by_itself(
     app: ShopFloor, customer: Customer, owner: Customer, stat: StatProxiesSandbox
@@ -443,6 +450,7 @@ async def test_the_subscription_is_cancelled_right_after_the_sale(
     assert f"StatProxies {made.reference}, order #1: works until 22 Dec 2026" in owner.text
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "fault",
     [
@@ -473,6 +481,7 @@ async def test_a_cancellation_is_tried_until_it_is_confirmed_and_nothing_renews(
     assert len(stat.bills) == 1
 
 
+@ON_SQLITE
 async def test_nothing_renews_unpaid_over_a_year_of_sales_and_faults(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
@@ -491,6 +500,7 @@ async def test_nothing_renews_unpaid_over_a_year_of_sales_and_faults(
     assert [await app.state(customer)] == [OrderState.DELIVERED]
 
 
+@ON_SQLITE
 async def test_owners_are_told_after_an_hour_and_before_the_period_ends(
     app: ShopFloor, customer: Customer, owner: Customer, stat: StatProxiesSandbox
 ) -> None:

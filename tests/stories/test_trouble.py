@@ -88,6 +88,7 @@ async def test_a_second_cancel_gives_back_once_and_a_late_one_nothing(
     assert await customer.balance() == usd("5.97")
 
 
+@ON_SQLITE
 async def test_a_busy_account_serves_the_order_as_soon_as_it_is_free(
     app: ShopFloor, customer: Customer, owner: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -122,6 +123,7 @@ async def test_an_order_in_doubt_is_found_and_delivered(
     assert sandbox.count("POST") == 1
 
 
+@ON_SQLITE
 async def test_somebody_who_left_the_screen_is_told_of_the_doubt_in_a_message(
     app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -142,6 +144,7 @@ async def test_somebody_who_left_the_screen_is_told_of_the_doubt_in_a_message(
     assert "Hello, Alice!" in customer.messages[-3].text
 
 
+@ON_SQLITE
 async def test_a_doubt_about_a_cd_key_speaks_of_a_code(
     app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -224,6 +227,7 @@ async def test_an_order_being_prepared_is_delivered_when_its_credentials_are_the
     assert sandbox.count("POST") == 1
 
 
+@ON_SQLITE
 async def test_an_order_opened_by_a_link_is_kept_up_to_date(
     app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -282,6 +286,7 @@ async def test_a_list_that_nobody_can_read_leads_to_a_person(
     assert await app.state(customer) is OrderState.DELIVERED
 
 
+@ON_SQLITE
 async def test_three_doubts_in_ten_minutes_are_told_to_the_owner(
     app: ShopFloor, customer: Customer, owner: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -343,6 +348,7 @@ async def test_an_empty_account_is_the_owners_worry_and_not_the_customers(
     assert await app.state(customer) is OrderState.DELIVERED
 
 
+@ON_SQLITE
 async def test_a_living_message_deleted_meanwhile_changes_nothing(
     app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
 ) -> None:
@@ -359,6 +365,7 @@ async def test_a_living_message_deleted_meanwhile_changes_nothing(
     assert "Order #1 is delivered." in customer.text
 
 
+@ON_SQLITE
 async def test_a_delivery_that_telegram_refuses_for_a_while_is_sent_later(
     app: ShopFloor, customer: Customer
 ) -> None:

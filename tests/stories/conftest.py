@@ -89,7 +89,7 @@ class ShopFloor:
 
     async def pass_time(self, seconds: float, *, step: float | None = None) -> None:
         """Let time pass, and do meanwhile whatever the app does on its own."""
-        step = step or max(1.0, seconds / 30)
+        step = step or max(1.0, seconds / 15)
         left = float(seconds)
         while left > 0:
             self.clock.turn(min(step, left))

@@ -147,8 +147,8 @@ class _Front:
         update_id = self._core.send(
             self._person(body["person"]),
             text,
-            chat=body.get("chat"),
-            reply_to=body.get("reply_to"),
+            chat=body.number_if_any("chat"),
+            reply_to=body.number_if_any("reply_to"),
             forward_of=forward_of,
         )
         return web.json_response({"update_id": update_id})
@@ -157,17 +157,17 @@ class _Front:
         body = await _body(request)
         query = self._core.tap(
             self._person(body["person"]),
-            int(body["message_id"]),
+            body.number("message_id"),
             str(body["data"]),
-            chat=body.get("chat"),
+            chat=body.number_if_any("chat"),
         )
         return web.json_response({"callback_query_id": query})
 
     async def users(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        users = [self._person(user) for user in body["users"]]
+        users = [self._person(user) for user in body.several("users")]
         person = self._person(body["person"])
-        update_id = self._core.share_users(person, int(body["request_id"]), users)
+        update_id = self._core.share_users(person, body.number("request_id"), users)
         return web.json_response({"update_id": update_id})
 
     async def block(self, request: web.Request) -> web.StreamResponse:
@@ -180,7 +180,7 @@ class _Front:
 
     async def delete(self, request: web.Request) -> web.StreamResponse:
         body = await _body(request)
-        self._core.delete(int(body["chat"]), int(body["message_id"]))
+        self._core.delete(body.number("chat"), body.number("message_id"))
         return web.json_response({})
 
     async def fault(self, request: web.Request) -> web.StreamResponse:
@@ -284,6 +284,21 @@ async def _body(request: web.Request) -> "_Body":
 class _Body(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         raise web.HTTPBadRequest(text=f"{name} is missing")
+
+    def number(self, name: str) -> int:
+        try:
+            return int(self[name])
+        except (TypeError, ValueError, OverflowError):
+            raise web.HTTPBadRequest(text=f"{name} is not a number") from None
+
+    def several(self, name: str) -> list[Any]:
+        several = self[name]
+        if not isinstance(several, list):
+            raise web.HTTPBadRequest(text=f"{name} is not a list")
+        return several
+
+    def number_if_any(self, name: str) -> int | None:
+        return None if self.get(name) is None else self.number(name)
 
 
 async def _given(request: web.Request) -> tuple[dict[str, Any], dict[str, UploadedFile]]:

@@ -19,6 +19,7 @@ from bot.upstreams.sandbox import TOKEN
 from tests.bench import OWNER, Bench
 from tests.conftest import ON_SQLITE
 from tests.hostile import BODIES
+from tests.inline import no_threads  # noqa: F401 - what is asked here happens one after another
 from tests.upstreams.test_contract import ENDPOINTS, sane
 
 STATUSES = (200, 400, 502)

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,9 +22,10 @@ from bot.demo import telegram_http
 from bot.demo.telegram import Message, Person, Telegram
 from bot.upstreams.sandbox import TOKEN as GATEPROXY_TOKEN
 from bot.upstreams.sandbox import GateProxySandbox
+from tests.e2e.forks import ROOT, Fork, Forks
 from tests.telegram import ALICE, OLGA, TOKEN
 
-ROOT: Final = Path(__file__).parents[2]
+FORKS: Final = Forks()
 PATIENCE: Final = 60.0
 """Seconds until something that should happen counts as never happening, on a busy machine."""
 
@@ -106,7 +107,7 @@ class Neighbours:
 class Child:
     """A command that runs as a process of its own, and what it has said so far."""
 
-    def __init__(self, process: Process, log: Path) -> None:
+    def __init__(self, process: Process | Fork, log: Path) -> None:
         self.process = process
         self._log = log
 
@@ -152,14 +153,32 @@ class Street:
         self.has_books = False
 
     async def start(self, *arguments: str, **settings: str) -> Child:
+        """Start a command as a process whose libraries have been read."""
+        log, given = self._log(), self._given(settings)
+        with log.open("wb") as out:
+            fork = await asyncio.to_thread(
+                FORKS.start, *arguments,
+                folder=self.folder, settings=given, out=out.fileno(), errors=out.fileno(),
+            )  # fmt: skip
+        return self._child(fork, log)
+
+    async def start_python(self, *arguments: str, **settings: str) -> Child:
         """Start `python -m bot …` the way a person does."""
-        log = self.folder / f"child-{len(self.children)}.log"
+        log, given = self._log(), self._given(settings)
         with log.open("wb") as out:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot", *arguments,
-                stdin=DEVNULL, stdout=out, stderr=out, cwd=self.folder,
-                env=self.neighbours.environment(**(self._settings | settings)),
+                stdin=DEVNULL, stdout=out, stderr=out, cwd=self.folder, env=given,
             )  # fmt: skip
+        return self._child(process, log)
+
+    def _log(self) -> Path:
+        return self.folder / f"child-{len(self.children)}.log"
+
+    def _given(self, settings: dict[str, str]) -> dict[str, str]:
+        return self.neighbours.environment(**(self._settings | settings))
+
+    def _child(self, process: Process | Fork, log: Path) -> Child:
         child = Child(process, log)
         self.children.append(child)
         return child
@@ -269,6 +288,12 @@ class Phone:
 def _all(message: Message) -> str:
     labels: Sequence[dict[str, Any]] = message.buttons
     return "\n".join([message.text, *(button["text"] for button in labels)])
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _forks() -> Iterator[None]:
+    yield
+    FORKS.close()
 
 
 @pytest.fixture

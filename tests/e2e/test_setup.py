@@ -16,7 +16,8 @@ from bot.settings import BadSettings, Settings
 from bot.setup import setup
 from bot.upstreams.sandbox import TOKEN as GATEPROXY_TOKEN
 from tests.demo.running import until
-from tests.e2e.conftest import ROOT, Neighbours
+from tests.e2e.conftest import Neighbours
+from tests.e2e.forks import ROOT
 from tests.telegram import ALICE, OLGA, TOKEN
 
 UNKNOWN = "7000000001:" + "B" * 35

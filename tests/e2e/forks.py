@@ -1,0 +1,192 @@
+"""Commands of the shop as processes that begin where its libraries have been read.
+
+Reading them takes seconds of a processor and is the same for each start. So one process reads
+them, and each command is a fork of it: with a folder, an environment, streams and an end of its
+own, running `main` as `python -m bot` does. Where the start itself is the promise, a test starts
+Python.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import select
+import signal
+import site
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+_MOST: Final = 60_000
+"""Bytes of one request: arguments, a folder and an environment."""
+
+
+class Fork:
+    """A command that runs, or ran; it is asked the same questions as a process of asyncio."""
+
+    def __init__(self, status: int) -> None:
+        self._status = os.fdopen(status, "rb", buffering=0)
+        self.pid = int(self._line())
+        self.returncode: int | None = None
+
+    def _line(self) -> bytes:
+        line = b""
+        while not line.endswith(b"\n"):
+            read = self._status.read(1)
+            assert read, "the process that has read the libraries is gone"
+            line += read
+        return line
+
+    def _end(self) -> int:
+        if self.returncode is None:
+            self.returncode = int(self._line())
+            self._status.close()
+        return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signal this very process, if it still runs."""
+        if self.returncode is None and not select.select([self._status], [], [], 0)[0]:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+    async def wait(self) -> int:
+        """Its exit code, once it is gone; minus the signal's number where one has ended it."""
+        if self.returncode is None:
+            gone = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._status, gone.set)
+            try:
+                await gone.wait()
+            finally:
+                loop.remove_reader(self._status)
+        return self._end()
+
+    def wait_for(self, seconds: float) -> int:
+        """The same without a loop; kills one that takes longer."""
+        is_late = not select.select([self._status], [], [], seconds)[0]
+        if is_late:
+            self.kill()
+        code = self._end()
+        assert not is_late, f"the command did not end within {seconds} seconds"
+        return code
+
+
+class Forks:
+    """The process that has read the libraries, started when it is needed first."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._line: socket.socket | None = None
+
+    def start(
+        self, *arguments: str, folder: Path, settings: Mapping[str, str], out: int, errors: int
+    ) -> Fork:
+        """Start `python -m bot …` in this folder with these settings alone."""
+        if self._line is None:
+            self._line = self._open()
+        told, tells = os.pipe()
+        asked = json.dumps([arguments, str(folder), dict(settings)]).encode()
+        assert len(asked) < _MOST
+        socket.send_fds(self._line, [asked], [tells, out, errors])
+        os.close(tells)
+        return Fork(told)
+
+    def close(self) -> None:
+        """End it; what it has started goes on."""
+        if self._line is not None and self._process is not None:
+            self._line.close()
+            self._process.wait(20)
+
+    def _open(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__],
+                # What it is not given here, no command inherits from it.
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+                stdin=theirs.fileno(),
+            )
+        return ours
+
+
+def _serve() -> list[str]:
+    """Fork for each request; returns in each fork, with its arguments, and ends at last."""
+    line = socket.socket(fileno=os.dup(0))
+    # A terminal's Ctrl-C is meant for whoever asks here.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Nobody waits for the forks that wait for a command.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        asked, streams, *_ = socket.recv_fds(line, _MOST, 3)
+        if not asked:
+            sys.exit()
+        if os.fork() == 0:
+            line.close()
+            arguments, folder, settings = json.loads(asked)
+            _tell_the_end_of_another_fork(*streams)
+            _become(folder, settings)
+            return [str(each) for each in arguments]
+        for stream in streams:
+            os.close(stream)
+
+
+def _tell_the_end_of_another_fork(tells: int, out: int, errors: int) -> None:
+    """Fork once more, and return in that fork alone; its parent tells its id and its end."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    pid = os.fork()
+    if pid == 0:
+        os.close(tells)
+        for stream, number in ((out, 1), (errors, 2)):
+            os.dup2(stream, number)
+            os.close(stream)
+        return
+    os.close(out)
+    os.close(errors)
+    os.write(tells, b"%d\n" % pid)
+    _, status = os.waitpid(pid, 0)
+    os.write(tells, b"%d\n" % os.waitstatus_to_exitcode(status))
+    os._exit(0)
+
+
+def _become(folder: str, settings: dict[str, str]) -> None:
+    """Be in this folder with this environment, as if Python had been started there."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(settings)
+    sys.path[:0] = settings.get("PYTHONPATH", "").split(os.pathsep)
+    sys.modules.pop("sitecustomize", None)
+    site.execsitecustomize()
+
+
+if __name__ == "__main__":
+    # Read here, once, and used in the forks: everything that some command imports.
+    import alembic.command  # noqa: F401
+
+    import bot.check
+    import bot.handlers
+    import bot.handlers.introduction
+    import bot.probe
+    import bot.process
+    import bot.services.exports  # noqa: F401
+    from bot.__main__ import main
+
+    # Looking through all of it in each fork would copy it there, page by page.
+    gc.collect()
+    gc.freeze()
+    sys.exit(main(_serve()))

@@ -23,6 +23,7 @@ def test_the_plug_is_pulled_in_the_middle_of_a_purchase(visit: Open, demo: Demo)
     screen.press("plug")
 
     expect(screen.page.locator("#state")).to_contain_text("you pulled the plug")
+    demo.pass_the_lease()
     expect(screen.page.locator("#state")).to_contain_text("it is back")
     alice.got("res.proxy-seller.")
     screen.sees_that_all_is_well()

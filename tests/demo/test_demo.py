@@ -174,6 +174,8 @@ def test_after_all_abuse_the_books_balance_and_every_upstream_order_is_one_of_ou
     shop.tap("Buy", times=2)
     until(lambda: shop.made == made + 1)
     shop.control("plug")
+    until(lambda: shop.bot["note"] == "pulled")
+    shop.pass_the_lease()
     shop.control("calm")
 
     def is_settled() -> bool:

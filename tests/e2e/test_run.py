@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from bot.demo.telegram import Fault as Misfortune
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import TOKEN as GATEPROXY_TOKEN
 from tests.conftest import IS_CI, POSTGRES
+from tests.demo.running import pass_the_lease
 from tests.e2e.conftest import Neighbours, Street, audited, until
 
 TAKEOVER_SECONDS = 15
@@ -91,7 +90,7 @@ async def test_a_purchase_cut_by_a_kill_is_found_by_the_next_start_and_delivered
 
     shop.send(signal.SIGKILL)
     await shop.ended()
-    pass_the_lease(street)
+    pass_the_lease(street.folder / "data" / "bot.db")
     # Typed while nobody runs: it is handled after the restart.
     await street.alice.say("/language")
     again = await street.start("run")
@@ -160,12 +159,6 @@ async def test_a_shop_that_waits_for_telegram_closes_at_once(quiet_street: Stree
     shop.send(signal.SIGTERM)
 
     assert await shop.ended(10) == 0
-
-
-def pass_the_lease(street: Street) -> None:
-    """Let the lease of a process that is gone be over, where its seconds are not the story."""
-    with closing(sqlite3.connect(street.folder / "data" / "bot.db")) as books, books:
-        books.execute("UPDATE leases SET until = 0")
 
 
 def is_placing(street: Street) -> bool:

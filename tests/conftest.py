@@ -93,7 +93,7 @@ ON_SQLITE: Final = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 ON_POSTGRESQL: Final = pytest.mark.parametrize(
     "backend", ["postgresql"] if POSTGRES or IS_CI else [], indirect=True
 )
-"""For what only one of the two databases can do."""
+"""For what only one of the two databases can do, or what asks the other nothing new."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES or IS_CI else ["sqlite"])

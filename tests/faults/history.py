@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -27,6 +28,7 @@ from bot.upstreams.sandbox_stat import STAT_KEY
 from tests.bench import seeds, settings_for
 from tests.faults.history_people import Crowd
 from tests.faults.history_stat import StatUpstream, WatchedStat, stat_moods
+from tests.faults.history_turns import Turns
 from tests.faults.history_upstream import Good, Moody, Upstream, Watched, moods
 from tests.faults.virtual import Died, Fate, Life, LoopClock
 
@@ -34,6 +36,8 @@ T = TypeVar("T")
 
 SETTLES_WITHIN: Final = 6 * 3600.0
 """Of virtual time, after which nothing may wait any more but for a person."""
+SERVED_WITHIN: Final = 600.0
+"""Moods last so long after the last tap, where what was bought is not yet asked for."""
 LOOKED_WITHIN: Final = 20 * 60.0
 """After so long the shop has looked at what it had given up."""
 DEATHS: Final = (
@@ -44,6 +48,16 @@ DEATHS: Final = (
 STOPS: Final = ("commit after", "POST before", "POST after", "GET after")
 """Where processes stand still for a while, and others go on."""
 _FILES: Final = frozenset({"backup", "heartbeat", "room on the disk"})
+_WORK: Final = {
+    "slow orders": "SELECT 1 FROM orders WHERE state IN"
+    " ('reserved', 'placing', 'preparing', 'in_doubt', 'review') LIMIT 1",
+    "cancellations": "SELECT 1 FROM subscriptions WHERE cancelled_at IS NULL LIMIT 1",
+    "exchanges": "SELECT 1 FROM exchanges WHERE ended_at IS NULL LIMIT 1",
+    "usage alerts": "SELECT 1 FROM usage_alerts LIMIT 1",
+}
+"""What the books hold where one of the frequent jobs has anything to do."""
+IDLE_FOR: Final = 60.0
+"""So long a process lets rounds pass in which there is nothing to do, or nothing to take."""
 
 
 class History:
@@ -54,6 +68,7 @@ class History:
         self.file = file
         self._books = sqlite3.connect(file, timeout=0, isolation_level=None)
         self.chance = random.Random(seed)
+        self.turns = Turns(seed)
         self.seen: Counter[str] = Counter()
         self.trace: list[str] = []
         self.problems: list[str] = []
@@ -67,24 +82,28 @@ class History:
             random.Random(self.chance.random()),
             self.clock,
             tokens=dict.fromkeys(self.tokens, "500.00"),
-            harshness=self.chance.choice([0.0, 0.4, 0.5, 0.6, 0.8]),
+            harshness=self.chance.choice([0.0, 0.5, 0.6, 0.7, 0.8, 0.9]),
+            turns=self.turns,
             seen=self.seen,
             note=self.note,
         )
         self.upstream.sandbox.list_has_plan = self.chance.random() < 0.8
-        self.stat = self._stat_upstream() if self.chance.random() < 0.6 else None
+        self.stat = self._stat_upstream() if seed % 5 else None
         self.crowd = Crowd(self, random.Random(self.chance.random()))
+        self._is_double = seed % 7 in {1, 4}
+        """Two processes run on the database."""
         self._working: list[tuple[Life, Shop]] = []
         self._came = asyncio.Event()
-        self._fates = self.chance.choice([0, 1, 2, 3, 4])
-        self._is_double = self.chance.random() < 0.3
-        """Two processes run on the database."""
+        self._fates = self.chance.choice([3, 4, 5] if self._is_double else [0, 2, 3, 4])
+        self._deaths = self.turns.of(DEATHS, 2)
+        self._stops = islice(self.turns.of(STOPS, 3), 3 if self._is_double else 0)
 
     def _stat_upstream(self) -> StatUpstream:
         return StatUpstream(
             random.Random(self.chance.random()),
             self.clock,
             harshness=self.upstream.harshness,
+            turns=self.turns,
             seen=self.seen,
             note=self.note,
         )
@@ -109,13 +128,14 @@ class History:
             self._loop.create_task(self._process(number))
             for number in range(2 if self._is_double else 1)
         ]
-        lasts = self.chance.choice([40.0, 90.0, 240.0])
+        lasts = self.chance.choice([40.0, 90.0, 180.0])
         lives = self.crowd.lives(lasts)
         if self.upstream.harshness:
             chance = random.Random(self.chance.random())
-            lives.append(moods(self.upstream, chance, self.seen, lasts))
+            lives.append(moods(self.upstream, chance, self.turns, lasts))
             if self.stat is not None:
-                lives.append(stat_moods(self.stat, random.Random(self.chance.random()), lasts))
+                chance = random.Random(self.chance.random())
+                lives.append(stat_moods(self.stat, chance, self.turns, lasts))
         people = [self._loop.create_task(one) for one in lives]
         watch = asyncio.gather(*people)
         all_of_them: set[asyncio.Future[Any]] = {watch, *processes}
@@ -156,14 +176,24 @@ class History:
 
     def _born(self, number: int) -> Life:
         life = Life(random.Random(self.chance.random()), Counter())
-        most = {"statement before": 250, "turn": 50, "POST before": 4, "POST after": 4}
+        if not self._working:
+            self._fated(life)
+        return life
+
+    def _fated(self, life: Life) -> None:
+        """Decide what befalls a process; of one that only waits, nobody would notice it."""
+        if life.fate is not None or life.stood_still_at is not None:
+            return
+        most = {
+            "statement before": 250, "turn": 50, "POST before": 3, "POST after": 3,
+            "GET before": 10, "GET after": 10,
+        }  # fmt: skip
         if self._fates > 0 and not self.is_settling:
             self._fates -= 1
-            is_stop = self._is_double and self.chance.random() < 0.6
-            point = self.chance.choice(STOPS if is_stop else DEATHS)
-            seconds = self.chance.choice([4.0, 12.0, 60.0, 300.0]) if is_stop else None
+            stop = next(self._stops, None)
+            point = stop or next(self._deaths)
+            seconds = self.chance.choice([4.0, 12.0, 60.0, 300.0]) if stop else None
             life.fate = Fate(point, self.chance.randrange(1, most.get(point, 15)), seconds)
-        return life
 
     async def _live(self, life: Life) -> None:
         """Be a process of the shop, as `bot.process` runs one."""
@@ -183,9 +213,10 @@ class History:
                     await self._work(life, shop)
                 else:
                     self.seen["a second process waits"] += 1
-                await asyncio.sleep(3 * IDLE_SECONDS)
+                await self._until_free()
 
     async def _work(self, life: Life, shop: Shop) -> None:
+        self._fated(life)
         await shop.catalog.load()
         is_open = await shop.lanes.open()
         await shop.jobs.audit()
@@ -195,7 +226,7 @@ class History:
                     tasks.create_task(
                         every(
                             job.seconds, self._watched(job.name, job.run), name=job.name,
-                            sleep=self._between_jobs,
+                            sleep=partial(self._between_jobs, job.name),
                         )
                     )
                     for job in shop.jobs.all()
@@ -234,7 +265,7 @@ class History:
 
     async def _renew(self, shop: Shop) -> None:
         while True:
-            await asyncio.sleep(RENEW * (20 if self.is_settling else 1))
+            await asyncio.sleep(RENEW * (20 if self.is_settling else 3))
             try:
                 await shop.lease.renew()
             except Exception as error:
@@ -266,9 +297,34 @@ class History:
             for task in workers:
                 task.cancel()
 
-    async def _between_jobs(self, seconds: float) -> None:
-        # Between the last act and the end there is nothing that jobs must be quick for.
-        await asyncio.sleep(max(seconds, 300.0) if self.is_settling else seconds * 3)
+    async def _until_free(self) -> None:
+        """Sleep like a process that waits, but past the looks at a lease that somebody holds."""
+        end = self._loop.time() + IDLE_FOR
+        while True:
+            await asyncio.sleep(3 * IDLE_SECONDS)
+            if self.over.is_set() or self.is_settling or self._loop.time() > end:
+                return
+            rows = self.look("SELECT max(until) FROM leases")
+            if not rows or rows[0][0] is None:
+                return
+            if rows[0][0] / 1e6 < self.clock.now().timestamp():
+                return
+
+    async def _between_jobs(self, name: str, seconds: float) -> None:
+        """Sleep like `every`, but past the rounds in which there is nothing to do."""
+        # After the last tap there is little that jobs must be quick for, and in the end nothing.
+        if self.is_settling:
+            pause = max(seconds, 450.0)
+        elif self.crowd.is_shopping:
+            pause = max(seconds * 5, 10.0)
+        else:
+            pause = max(seconds * 10, 20.0)
+        end = self._loop.time() + IDLE_FOR
+        await asyncio.sleep(pause)
+        while name in _WORK and not self.is_settling and self._loop.time() < end:
+            if self.look(_WORK[name]) != []:
+                return
+            await asyncio.sleep(pause)
 
     async def _until_due(self, lane: Lane, seconds: float) -> None:
         """Sleep like a worker, but past the looks at which nothing can be due."""
@@ -282,7 +338,8 @@ class History:
             pause = seconds
         elif rows[0][0] is not None:
             due = rows[0][0] / 1e6 - self.clock.now().timestamp()
-            pause = min(max(due, 5.0 if rows[0][1] else seconds), pause)
+            waits = 8.0 if self.crowd.is_shopping else 25.0
+            pause = min(max(due, waits if rows[0][1] else seconds), pause)
         with suppress(TimeoutError):
             async with asyncio.timeout(pause):
                 await lane.woken.wait()
@@ -321,6 +378,21 @@ class History:
         said = type(answer).__name__ if isinstance(answer, CustomerError) else "well"
         self.note(f"{what}: {said}")
         return answer
+
+    async def served(self) -> None:
+        """Wait until upstreams were asked for all that was bought: in the mood it was bought in.
+
+        Not for long: there are upstreams that sell nothing, and customers who lack the money.
+        """
+        end = self._loop.time() + SERVED_WITHIN
+        while self._loop.time() < end:
+            await asyncio.sleep(10)
+            rows = self.look(
+                "SELECT 1 FROM orders WHERE state IN ('reserved', 'placing') UNION ALL"
+                " SELECT 1 FROM exchanges WHERE state = 'asked' LIMIT 1"
+            )
+            if rows == []:
+                return
 
     # The end
 

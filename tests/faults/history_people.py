@@ -31,6 +31,10 @@ ACTS: Final = (
     "exchange from two screens",
 )  # fmt: skip
 """What people do."""
+_EXCHANGES: Final = ("exchange", "exchange tapped twice", "exchange from two screens")
+_DECISIONS: Final = (
+    "given back", "handed over", "kept waiting", "decided by two", "bound", "handed over",
+)  # fmt: skip
 _TAPS, _TAP_WEIGHTS = zip(
     *(
         ("tap", 8), ("double tap", 3), ("late tap", 2), ("tap by two", 1), ("forged price", 2),
@@ -63,21 +67,39 @@ class Crowd:
         self.wishes: defaultdict[int, set[str]] = defaultdict(set)
         """The intents of every exchange that was tapped for, by order."""
         self.handed_over: dict[int, str] = {}
-        self.is_attended = chance.random() < 0.85
+        self.is_attended = history.seed % 9 != 4
         """Owners decide about what needs a person."""
         self._customers: dict[int, Customer] = {}
         self._is_popular = chance.random() < 0.5
         """Everybody wants the same, so that orders of one kind meet."""
         self._patience: Counter[int] = Counter()
+        self._decisions = history.turns.of(_DECISIONS, 1)
+        self._exchange_taps = history.turns.of(_EXCHANGES, 2)
+        self._served = asyncio.Event()
+        self._shopping = CUSTOMERS
+        self._bought = asyncio.Event()
+
+    @property
+    def is_shopping(self) -> bool:
+        """Whether anybody still buys."""
+        return not self._bought.is_set()
 
     def lives(self, lasts: float) -> list[Coroutine[Any, Any, None]]:
         """What everybody does for about so many seconds."""
         return [
             *(self._customer(one, lasts, self._own()) for one in range(1, CUSTOMERS + 1)),
-            *([] if self._history.stat is None else [self._exchanges(lasts, self._own())]),
+            *([] if self._history.stat is None else [self._exchanges(self._own())]),
             self._owner(lasts, self._own()),
-            self._attend(lasts),
+            self._attend(),
+            self._wait(lasts),
         ]
+
+    async def _wait(self, lasts: float) -> None:
+        """Nobody goes home before all that was bought is asked for."""
+        await asyncio.sleep(lasts)
+        await self._bought.wait()
+        await self._history.served()
+        self._served.set()
 
     def _own(self) -> random.Random:
         return random.Random(self._chance.random())
@@ -87,9 +109,12 @@ class Crowd:
         customer = await self._history.ask(lambda shop: shop.customers.arrive(visitor, None))
         self._customers[number] = customer
         await self._move_money(number, chance.randrange(500, 4_000), is_debit=False)
-        for _ in range(chance.randrange(2, 6)):
+        for _ in range(chance.randrange(4, 8)):
             await asyncio.sleep(chance.choice([0.1, 1, 10, lasts / 3]) * chance.random())
             await self._buy(customer, chance)
+        self._shopping -= 1
+        if self._shopping == 0:
+            self._bought.set()
 
     async def _buy(self, customer: Customer, chance: random.Random) -> None:
         claim = await self._screen(chance)
@@ -151,7 +176,7 @@ class Crowd:
             if not plans:
                 return None
             by_the_piece = tuple(plan for plan in plans if plan.most > 1)
-            if by_the_piece and chance.random() < 0.4:
+            if by_the_piece and chance.random() < 0.35:
                 plans = by_the_piece
             offer = shop.catalog.offer(chance.choice(plans[:2] if self._is_popular else plans).id)
             pieces = chance.randrange(1, min(offer.plan.most, 3) + 1)
@@ -177,12 +202,10 @@ class Crowd:
             intent.orders.add(answer.order.id)
         return answer
 
-    async def _exchanges(self, lasts: float, chance: random.Random) -> None:
+    async def _exchanges(self, chance: random.Random) -> None:
         """Customers want other proxies in the place of what they have, and tap too often."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + lasts
-        while loop.time() < end:
-            await asyncio.sleep(chance.uniform(1, 12))
+        while not self._served.is_set():
+            await asyncio.sleep(chance.uniform(1, 15) * (1 if self.is_shopping else 3))
             rows = self._history.look(
                 "SELECT id, customer_id FROM orders WHERE provider = 'statproxies'"
                 " AND state = 'delivered' ORDER BY id"
@@ -192,7 +215,7 @@ class Crowd:
                 await self._exchange(OrderId(order), CustomerId(customer), chance)
 
     async def _exchange(self, order: OrderId, customer: CustomerId, chance: random.Random) -> None:
-        act = chance.choice(["exchange", "exchange tapped twice", "exchange from two screens"])
+        act = next(self._exchange_taps)
         self._history.seen[act] += 1
         intents = [f"{chance.getrandbits(64):016x}" for _ in range(2)]
         taps = {
@@ -304,10 +327,8 @@ class Crowd:
                 f"markup {words}", lambda shop: shop.markup.apply(request, OWNER)
             )
 
-    async def _attend(self, lasts: float) -> None:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + lasts
-        while loop.time() < end:
+    async def _attend(self) -> None:
+        while not self._served.is_set():
             await asyncio.sleep(30)
             if self.is_attended:
                 await self.decide()
@@ -332,12 +353,12 @@ class Crowd:
         found = await self._history.try_to("strays", lambda shop: shop.cases.strays(order))
         if isinstance(found, CustomerError):
             return
-        choices = ["given back", "handed over", "kept waiting", "bound", "decided by two"]
-        if found[0].upstream_order_id is None:
-            choices += ["kept waiting"] * 3
-        act = chance.choice(choices)
-        if act == "bound" and not found[1]:
-            act = "given back"
+        act = next(self._decisions)
+        if found[0].upstream_order_id is None and chance.random() < 0.8:
+            # What is in doubt seldom comes to people, and seldom beside a stray that can be bound.
+            act = chance.choice(["bound", "kept waiting"]) if found[1] else "kept waiting"
+        elif act == "bound" and not found[1]:
+            act = next(self._decisions)
         if act == "kept waiting":
             self._patience[order] += 1
             if self._patience[order] > 2:

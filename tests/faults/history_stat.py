@@ -21,13 +21,13 @@ from bot.upstreams.sandbox_stat import (
 )
 from bot.upstreams.statproxies import StatProxies
 from tests.bench import seeds
-from tests.faults.history_upstream import PLACEMENT, Good, Moody, Placement, Wire
+from tests.faults.history_turns import Turns
+from tests.faults.history_upstream import PLACEMENT, Faults, Good, Moody, Placement, Wire
 from tests.faults.virtual import Life
 
 _LOST = httpx.ReadTimeout("lost")
 
-# How often each fault strikes beside the others, and what the pretended side does then.
-_FAULTS: Final[Mapping[str, Mapping[str, tuple[int, Callable[[random.Random], Fault]]]]] = {
+_FAULTS: Final[Mapping[str, Faults]] = {
     "order": {
         "not sent": (3, lambda _: Fault(error=httpx.ConnectError("refused"))),
         "request lost": (3, lambda _: Fault(error=_LOST)),
@@ -38,11 +38,11 @@ _FAULTS: Final[Mapping[str, Mapping[str, tuple[int, Callable[[random.Random], Fa
         "refused": (3, lambda _: Fault(status=400, code="Invalid product_type")),
     },
     "exchange": {
-        "not sent": (3, lambda _: Fault(error=httpx.ConnectError("refused"))),
+        "not sent": (7, lambda _: Fault(error=httpx.ConnectError("refused"))),
         "request lost": (4, lambda _: Fault(error=_LOST)),
         "answer lost": (4, lambda _: Fault(error=_LOST, is_done=True)),
         "answer slow": (4, lambda c: Fault(delay=c.uniform(60, 400))),
-        "done after all hope": (4, lambda c: Fault(delay=c.uniform(16 * 60, 42 * 60))),
+        "done after all hope": (7, lambda c: Fault(delay=c.uniform(16 * 60, 42 * 60))),
         "refused": (3, lambda _: Fault(status=404, code="not_found_error")),
         "429": (3, lambda _: Fault(status=429, code="too_many")),
         "not let": (2, lambda _: Fault(status=403, code="insufficient_permissions")),
@@ -95,10 +95,11 @@ class StatUpstream(Moody):
         clock: Clock,
         *,
         harshness: float,
+        turns: Turns,
         seen: Counter[str],
         note: Callable[[str], None],
     ) -> None:
-        super().__init__(chance, harshness=harshness, seen=seen, note=note)
+        super().__init__(chance, harshness=harshness, turns=turns, seen=seen, note=note)
         self.sandbox = _Recorded(
             clock=lambda: clock.now().timestamp(),
             sleep=asyncio.sleep,
@@ -154,7 +155,7 @@ class StatUpstream(Moody):
     def _pick(self, request: httpx.Request) -> tuple[str | None, Fault | None]:
         match request.method, request.url.path:
             case "POST", path if "/exchange/" in path:
-                call, often = "exchange", min(2 * self.harshness, 0.8)
+                call, often = "exchange", min(2 * self.harshness, 0.9)
             case "POST", _:
                 call, often = "order", self.harshness
             case "DELETE", _:
@@ -163,10 +164,8 @@ class StatUpstream(Moody):
                 call, often = "read", self.harshness * 0.3
         if self._chance.random() >= often:
             return None, None
-        faults = _FAULTS[call]
-        weights = [weight for weight, _ in faults.values()]
-        name = self._chance.choices(list(faults), weights)[0]
-        return f"stat {call} {name}", faults[name][1](self._chance)
+        name, fault = self._strikes(call, _FAULTS[call])
+        return f"stat {call} {name}", fault
 
 
 class WatchedStat(StatProxies):
@@ -186,15 +185,18 @@ class WatchedStat(StatProxies):
             return await super().place(provider, plan, quantity, tag)
 
 
-async def stat_moods(upstream: StatUpstream, chance: random.Random, seconds: float) -> None:
+async def stat_moods(
+    upstream: StatUpstream, chance: random.Random, turns: Turns, seconds: float
+) -> None:
     """Let things happen at StatProxies for so long, and put them right again."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
+    events = turns.of(EVENTS, 2)
     while True:
         await asyncio.sleep(chance.uniform(5, 60))
         if loop.time() >= end:
             return
-        name = chance.choice(EVENTS)
+        name = next(events)
         upstream.seen[f"stat: {name}"] += 1
         lasts = chance.uniform(3, 60)
         match name:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
 import httpx
@@ -25,6 +26,7 @@ from bot.upstreams.sandbox import (
     SandboxPlan,
     SandboxProvider,
 )
+from tests.faults.history_turns import Turns
 from tests.faults.virtual import Life
 
 GOODS: Final = {
@@ -36,8 +38,13 @@ GOODS: Final = {
 
 _LOST = httpx.ReadTimeout("lost")
 
-# How often each fault strikes beside the others, and what the pretended side does then.
-_POST_FAULTS: Final[Mapping[str, tuple[int, Callable[[random.Random], Fault]]]] = {
+Faults = Mapping[str, tuple[int, Callable[[random.Random], Fault]]]
+"""How often each fault strikes beside the others, and what the pretended side does then."""
+
+BY_TURNS: Final = 5
+"""So many faults of a kind of call strike by turns in a history, before chance has its way."""
+
+_POST_FAULTS: Final[Faults] = {
     "not sent": (4, lambda _: Fault(error=httpx.ConnectError("refused"))),
     "request lost": (4, lambda _: Fault(error=_LOST)),
     "answer lost": (6, lambda _: Fault(error=_LOST, is_done=True)),
@@ -52,7 +59,7 @@ _POST_FAULTS: Final[Mapping[str, tuple[int, Callable[[random.Random], Fault]]]] 
     "400 of a plan": (5, lambda _: Fault(status=400, code="invalid_plan")),
     "unknown code": (5, lambda _: Fault(status=400, code="strange_thing")),
     "pending": (6, lambda c: Fault(pending=c.randrange(1, 6))),
-    "pending for ever": (5, lambda _: Fault(pending=100_000)),
+    "pending for ever": (9, lambda _: Fault(pending=100_000)),
     "failed there": (3, lambda c: Fault(pending=c.randrange(1, 3), word="failed")),
 }
 _GET_FAULTS: Final[Mapping[str, Callable[[random.Random], Fault]]] = {
@@ -139,10 +146,13 @@ class Moody:
         chance: random.Random,
         *,
         harshness: float,
+        turns: Turns,
         seen: Counter[str],
         note: Callable[[str], None],
     ) -> None:
         self._chance = chance
+        self._turns = turns
+        self._by_turns: dict[str, Iterator[str]] = {}
         self.seen = seen
         self._note = note
         self.harshness = harshness
@@ -191,6 +201,16 @@ class Moody:
     def _pick(self, request: httpx.Request) -> tuple[str | None, Fault | None]:
         raise NotImplementedError
 
+    def _strikes(self, call: str, faults: Faults) -> tuple[str, Fault]:
+        """What goes wrong with a call: at first whatever has its turn, then by weight."""
+        if call not in self._by_turns:
+            # What leaves most to people, or seldom comes to pass when its turn is, comes twice.
+            names = [*faults, *(name for name, (weight, _) in faults.items() if weight > 6)]
+            self._by_turns[call] = islice(self._turns.of(names, 3), BY_TURNS)
+        weights = [weight for weight, _ in faults.values()]
+        name = next(self._by_turns[call], "") or self._chance.choices(list(faults), weights)[0]
+        return name, faults[name][1](self._chance)
+
 
 class Upstream(Moody):
     """A GateProxy with moods."""
@@ -204,10 +224,11 @@ class Upstream(Moody):
         *,
         tokens: Mapping[str, str],
         harshness: float,
+        turns: Turns,
         seen: Counter[str],
         note: Callable[[str], None],
     ) -> None:
-        super().__init__(chance, harshness=harshness, seen=seen, note=note)
+        super().__init__(chance, harshness=harshness, turns=turns, seen=seen, note=note)
         self.is_listing_down = False
         self.sandbox = _Recorded(
             tokens=dict(tokens),
@@ -232,6 +253,21 @@ class Upstream(Moody):
         super().calm()
         self.is_listing_down = False
         self.sandbox.list_lag = 0.0
+
+    async def _serve(self, request: httpx.Request) -> httpx.Response:
+        placement = PLACEMENT.get() if request.method == "POST" else None
+        try:
+            return await super()._serve(request)
+        finally:
+            if placement is not None and placement.made and self._is_crowded():
+                # At that very moment somebody else buys the same.
+                self.seen["upstream: foreign order"] += 1
+                made = self.orders[-1]
+                PLACEMENT.set(None)
+                self.buy_elsewhere(made.token, made.provider, made.plan)
+
+    def _is_crowded(self) -> bool:
+        return self.harshness > 0 and self._chance.random() < 0.15
 
     def buy_elsewhere(self, token: str, provider: str, plan: str) -> None:
         """Somebody who is not the bot orders on the bot's account."""
@@ -265,10 +301,8 @@ class Upstream(Moody):
             return "listing unanswered", _GET_FAULTS["unanswered"](chance)
         if request.method == "POST":
             if chance.random() < self.harshness:
-                names = list(_POST_FAULTS)
-                weights = [weight for weight, _ in _POST_FAULTS.values()]
-                name = chance.choices(names, weights)[0]
-                return f"POST {name}", _POST_FAULTS[name][1](chance)
+                name, fault = self._strikes("POST", _POST_FAULTS)
+                return f"POST {name}", fault
             return None, None
         if chance.random() < self.harshness * (0.5 if is_listing else 0.1):
             name = chance.choice(list(_GET_FAULTS))
@@ -312,23 +346,22 @@ class Watched(GateProxy):
             return await super().place(provider, plan, quantity, tag)
 
 
-async def moods(
-    upstream: Upstream, chance: random.Random, seen: Counter[str], seconds: float
-) -> None:
+async def moods(upstream: Upstream, chance: random.Random, turns: Turns, seconds: float) -> None:
     """Let things happen at the upstream for so long, and put most of them right again."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     sandbox = upstream.sandbox
+    # Foreign orders are what leaves most to people.
+    events = turns.of((*EVENTS, "foreign order", "foreign order"), 2)
     while True:
         await asyncio.sleep(chance.uniform(2, 40))
         if loop.time() >= end:
             return
-        # Foreign orders are what leaves most to people.
-        name = chance.choice((*EVENTS, "foreign order", "foreign order"))
+        name = next(events)
         provider, plan = chance.choice(upstream.plans())
         token = chance.choice(sorted(upstream.accounts))
         account = upstream.accounts[token]
-        seen[f"upstream: {name}"] += 1
+        upstream.seen[f"upstream: {name}"] += 1
         lasts = chance.uniform(3, 90)
         match name:
             case "price up" | "price down":

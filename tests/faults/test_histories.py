@@ -19,7 +19,7 @@ from bot.upstreams.statproxies import StatProxiesExchange
 from tests.faults.histories import EXPECTED, KEPT_SEEDS, Played, Told, play, tell
 
 ROOT = Path(__file__).parents[2]
-SHORT = 100
+SHORT = 40
 """Histories in the test suite; `python -m tests.soak` tells ten thousand."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import soak
+from tests.faults.histories import play
 from tests.soak import Asked, Done, Part, main
 
 TINY = [
@@ -67,3 +68,13 @@ def test_a_run_stands_before_those_that_it_is_added_to(tmp_path: Path) -> None:
     )
     main([*empty, "--drills", "8"])
     assert page.read_text().count("## Run of") == 1
+
+
+def test_one_history_is_told_again_by_its_seed(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = main(["--seed", "34"])
+
+    *trace, last = capsys.readouterr().out.splitlines()
+    assert ended == 0
+    assert last.startswith("seed 34: ")
+    assert last.endswith(f"digest {play(34).digest}")
+    assert len(trace) > 50

@@ -18,13 +18,13 @@ import site
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
-_MOST: Final = 60_000
-"""Bytes of one request: arguments, a folder and an environment."""
+_PART: Final = 65536
 
 
 class Fork:
@@ -90,19 +90,22 @@ class Forks:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
+        self._turn = threading.Lock()
 
     def start(
         self, *arguments: str, folder: Path, settings: Mapping[str, str], out: int, errors: int
     ) -> Fork:
         """Start `python -m bot …` in this folder with these settings alone."""
-        if self._line is None:
-            self._line = self._open()
+        asked = json.dumps([arguments, str(folder), dict(settings)]).encode() + b"\n"
         told, tells = os.pipe()
-        asked = json.dumps([arguments, str(folder), dict(settings)]).encode()
-        assert len(asked) < _MOST
-        socket.send_fds(self._line, [asked], [tells, out, errors])
-        os.close(tells)
-        return Fork(told)
+        # Until it has begun: requests of two threads must not be read as one.
+        with self._turn:
+            if self._line is None:
+                self._line = self._open()
+            sent = socket.send_fds(self._line, [asked], [tells, out, errors])
+            self._line.sendall(asked[sent:])
+            os.close(tells)
+            return Fork(told)
 
     def close(self) -> None:
         """End it; what it has started goes on."""
@@ -111,7 +114,7 @@ class Forks:
             self._process.wait(20)
 
     def _open(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__],
@@ -130,9 +133,11 @@ def _serve() -> list[str]:
     # Nobody waits for the forks that wait for a command.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        asked, streams, *_ = socket.recv_fds(line, _MOST, 3)
+        asked, streams, *_ = socket.recv_fds(line, _PART, 3)
         if not asked:
             sys.exit()
+        while not asked.endswith(b"\n"):
+            asked += line.recv(_PART)
         if os.fork() == 0:
             line.close()
             arguments, folder, settings = json.loads(asked)

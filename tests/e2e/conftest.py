@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -288,12 +288,6 @@ class Phone:
 def _all(message: Message) -> str:
     labels: Sequence[dict[str, Any]] = message.buttons
     return "\n".join([message.text, *(button["text"] for button in labels)])
-
-
-@pytest.fixture(scope="package", autouse=True)
-def _forks() -> Iterator[None]:
-    yield
-    FORKS.close()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ Python.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import gc
 import json
 import os
@@ -85,10 +86,9 @@ class Fork:
 
 
 class Forks:
-    """The process that has read the libraries, started when it is needed first."""
+    """The process that has read the libraries: from its first request until the tests end."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
         self._line: socket.socket | None = None
         self._turn = threading.Lock()
 
@@ -107,22 +107,22 @@ class Forks:
             os.close(tells)
             return Fork(told)
 
-    def close(self) -> None:
-        """End it; what it has started goes on."""
-        if self._line is not None and self._process is not None:
-            self._line.close()
-            self._process.wait(20)
-
     def _open(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", __name__],
                 # What it is not given here, no command inherits from it.
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
                 stdin=theirs.fileno(),
             )
+        atexit.register(_end, ours, process)
         return ours
+
+
+def _end(line: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    line.close()
+    process.wait(20)
 
 
 def _serve() -> list[str]:

@@ -585,8 +585,8 @@ WHOLE: Final = ("buy", "lost answer", "top-up", "exchange")
 """Killed at every point whenever the tests run, at the first of those that repeat; the rest at
 every third of their essential points. The soak leaves nothing out."""
 REST: Final = 3
-MIGRATION: Final = 12
-"""Of the statements of the migrations, the tests kill at every twelfth."""
+MIGRATION: Final = 24
+"""Of the statements of the migrations, the tests kill at every twenty-fourth."""
 SLOW: Final = ("killed again: not sent", "lost request")
 """They wait for the end of a quarantine, so they are begun first."""
 A_HANDFUL: Final = (
@@ -632,7 +632,7 @@ def short_form(*, workers: int = 2) -> Iterator[Swept]:
 def on_postgresql(url: str, *, workers: int = 2) -> Iterator[Swept]:
     """A handful of kills where the other database could differ."""
     chosen = [one for one in SCENARIOS if one.name in {"buy", "top-up", "exchange"}]
-    yield sweep_migrations(every=5 * MIGRATION, postgres=url)
+    yield sweep_migrations(every=2 * MIGRATION, postgres=url)
     yield from sweep(
         chosen,
         BASE,

@@ -80,6 +80,7 @@ from bot.upstreams.sandbox_stat import STAT_ORDER_PATH, StatOrder
 from tests.bench import seeds, settings_for, stat_account
 from tests.compiled import compiled_once
 from tests.faults.kill_world import START, SharedClock, Step, Wire, World, serve
+from tests.inline import without_threads
 from tests.telegram import bot_of
 
 ALICE: Final = Person(1001, "Alice", "alice")
@@ -380,7 +381,8 @@ async def live(life: Life, wire: Wire, clock: SharedClock) -> None:
     random.seed(7)
     # A process this short has nothing to collect, and a fork copies every page it touches.
     gc.disable()
-    with pytest.MonkeyPatch.context() as patch:
+    # At every point the driver's thread would be idle: what it does has been waited for.
+    with without_threads(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(bot.app, "Database", watched(life.points))
         token = SecretStr(TOKEN)
         owners = tuple(one.id for one in OWNERS)

@@ -137,7 +137,10 @@ def _serve() -> list[str]:
         if not asked:
             sys.exit()
         while not asked.endswith(b"\n"):
-            asked += line.recv(_PART)
+            more = line.recv(_PART)
+            if not more:
+                sys.exit()
+            asked += more
         if os.fork() == 0:
             line.close()
             arguments, folder, settings = json.loads(asked)

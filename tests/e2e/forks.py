@@ -166,8 +166,11 @@ def _tell_the_end_of_another_fork(tells: int, out: int, errors: int) -> None:
     os.close(out)
     os.close(errors)
     os.write(tells, b"%d\n" % pid)
-    _, status = os.waitpid(pid, 0)
-    os.write(tells, b"%d\n" % os.waitstatus_to_exitcode(status))
+    # Told before it is reaped: until then its id is nobody else's.
+    end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert end is not None
+    code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+    os.write(tells, b"%d\n" % code)
     os._exit(0)
 
 

@@ -15,7 +15,8 @@ from aiohttp import hdrs, web
 from bot.demo.page import Control
 from bot.domain.money import plain
 from bot.upstreams.pretence import Fault
-from bot.upstreams.sandbox import TOKEN, GateProxySandbox, SandboxPlan, catalogue
+from bot.upstreams.sandbox import TOKEN, GateProxySandbox
+from bot.upstreams.sandbox_plans import SandboxPlan, catalogue
 from bot.upstreams.sandbox_stat import PERIOD, STAT_KEY, STAT_ORDER_PATH, StatProxiesSandbox
 from bot.upstreams.statproxies import NAME as STAT_NAME
 

@@ -19,13 +19,8 @@ from bot.domain.clock import Clock
 from bot.upstreams.base import Made
 from bot.upstreams.gateproxy import GateProxy
 from bot.upstreams.pretence import Fault, Pretence
-from bot.upstreams.sandbox import (
-    GateProxySandbox,
-    SandboxAccount,
-    SandboxOrder,
-    SandboxPlan,
-    SandboxProvider,
-)
+from bot.upstreams.sandbox import GateProxySandbox, SandboxAccount, SandboxOrder
+from bot.upstreams.sandbox_plans import SandboxPlan, SandboxProvider
 from tests.faults.history_turns import Turns
 from tests.faults.virtual import Life
 

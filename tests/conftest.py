@@ -33,8 +33,8 @@ T = TypeVar("T")
 POSTGRES: Final = os.environ.get("TEST_POSTGRES_URL", "")
 IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - files of tests alone, gone with each
 """Where every commit's fsync costs nothing; the folders of pytest serve where there is none."""
-# Thousands of tests and what they import stay to the end: looking through them as often as Python
-# does by itself is a twentieth of the run, and a quarter of what collecting them takes.
+# Thousands of tests and what they import stay to the end: to look through all of it as often as
+# Python does by itself would be a twentieth of the run.
 gc.set_threshold(50_000, 20, 50)
 
 IS_CI: Final = os.environ.get("CI", "").lower() in {"1", "true"}

@@ -2,7 +2,7 @@
 
 So the same steps always go the same way, and in half the time: handing each statement to a thread
 and back is most of what a story costs. What threads and processes do to each other is tried where
-they are real: in `tests/db`, `tests/e2e`, `tests/demo`, and the races of `tests/faults`.
+they are real: in `tests/db`, `tests/e2e`, `tests/demo`, and the races and kills of `tests/faults`.
 """
 
 from __future__ import annotations

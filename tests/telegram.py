@@ -239,8 +239,9 @@ class Customer:
         looked_at = self.core.message(self.id, self._looked_at or 0)
         if looked_at is not None:
             return looked_at
-        assert self.messages, "the bot has not written anything"
-        return self.messages[-1]
+        written = self.messages
+        assert written, "the bot has not written anything"
+        return written[-1]
 
     screen = message
 

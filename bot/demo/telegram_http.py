@@ -266,7 +266,7 @@ class _Front:
             person = self._core.people.get(given) if isinstance(given, int) else Person(**given)
         except TypeError as unknown:
             raise web.HTTPBadRequest(text=str(unknown)) from None
-        if person is None:
+        if person is None or not isinstance(person.id, int):
             raise web.HTTPBadRequest(text=f"nobody has the id {given}")
         return person
 

@@ -1368,6 +1368,7 @@ async def test_another_process_can_play_the_person(
         ("message", {"person": 1, "text": "x", "reply_to": []}),
         ("message", {"person": 1, "text": "x", "chat": {}}),
         ("message", {"person": [], "text": "x"}),
+        ("message", {"person": {"id": [], "first_name": "x"}, "text": "x"}),
         ("tap", {"person": 1, "message_id": None, "data": "x"}),
         ("tap", {"person": 1, "message_id": "all", "data": "x"}),
         ("users", {"person": 1, "request_id": {}, "users": []}),

@@ -34,7 +34,18 @@ class Fork:
     def __init__(self, status: int) -> None:
         self._status = os.fdopen(status, "rb", buffering=0)
         self.pid = int(self._line())
-        self.returncode: int | None = None
+        self._code: int | None = None
+
+    @property
+    def returncode(self) -> int | None:
+        """The exit code as soon as it has ended; minus the signal's number if one has ended it."""
+        if self._code is None and self._says_within(0):
+            self._code = int(self._line())
+            self._status.close()
+        return self._code
+
+    def _says_within(self, seconds: float) -> bool:
+        return bool(select.select([self._status], [], [], seconds)[0])
 
     def _line(self) -> bytes:
         line = b""
@@ -44,15 +55,9 @@ class Fork:
             line += read
         return line
 
-    def _end(self) -> int:
-        if self.returncode is None:
-            self.returncode = int(self._line())
-            self._status.close()
-        return self.returncode
-
     def send_signal(self, number: signal.Signals) -> None:
         """Signal this very process, if it still runs."""
-        if self.returncode is None and not select.select([self._status], [], [], 0)[0]:
+        if self.returncode is None:
             os.kill(self.pid, number)
 
     def terminate(self) -> None:
@@ -64,8 +69,8 @@ class Fork:
         self.send_signal(signal.SIGKILL)
 
     async def wait(self) -> int:
-        """Its exit code, once it is gone; minus the signal's number where one has ended it."""
-        if self.returncode is None:
+        """Its exit code, once it is gone."""
+        while (code := self.returncode) is None:
             gone = asyncio.Event()
             loop = asyncio.get_running_loop()
             loop.add_reader(self._status, gone.set)
@@ -73,16 +78,15 @@ class Fork:
                 await gone.wait()
             finally:
                 loop.remove_reader(self._status)
-        return self._end()
-
-    def wait_for(self, seconds: float) -> int:
-        """The same without a loop; kills one that takes longer."""
-        is_late = not select.select([self._status], [], [], seconds)[0]
-        if is_late:
-            self.kill()
-        code = self._end()
-        assert not is_late, f"the command did not end within {seconds} seconds"
         return code
+
+    def wait_for(self, seconds: float) -> int | None:
+        """The same without a loop; None for one that took longer, and was ended for it."""
+        if self.returncode is None and not self._says_within(seconds):
+            self.kill()
+            self._says_within(seconds)
+            return None
+        return self.returncode
 
 
 class Forks:
@@ -121,6 +125,8 @@ class Forks:
 
 
 def _end(line: socket.socket, process: subprocess.Popen[bytes]) -> None:
+    # Whatever was forked meanwhile may hold it, too.
+    line.shutdown(socket.SHUT_RDWR)
     line.close()
     process.wait(20)
 

@@ -67,7 +67,10 @@ def command(folder: Path, *arguments: str, **settings: str) -> Ended:
             folder=folder, settings=kept() | settings, out=out.fileno(), errors=errors.fileno(),
         )  # fmt: skip
         code = fork.wait_for(SECONDS)
-        return ended(code, *(each.read() for each in (out, errors) if not each.seek(0)))
+        out.seek(0)
+        errors.seek(0)
+        assert code is not None, f"it did not end: {errors.read()}"
+        return clean(Ended(code, out.read(), errors.read()))
 
 
 def python(folder: Path, *arguments: str, **settings: str) -> Ended:
@@ -77,7 +80,7 @@ def python(folder: Path, *arguments: str, **settings: str) -> Ended:
         cwd=folder, env=kept() | settings, capture_output=True, text=True,
         timeout=SECONDS, check=False,
     )  # fmt: skip
-    return ended(done.returncode, done.stdout, done.stderr)
+    return clean(Ended(done.returncode, done.stdout, done.stderr))
 
 
 def kept() -> dict[str, str]:
@@ -85,14 +88,14 @@ def kept() -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
 
-def ended(code: int, out: str, errors: str) -> Ended:
+def clean(ended: Ended) -> Ended:
     """What a command left behind, which never is a traceback or a secret."""
-    for text in (out, errors):
+    for text in (ended.out, ended.errors):
         assert "Traceback" not in text, text
         assert CANARY not in text
         assert TOKEN not in text
         assert GATEPROXY_TOKEN not in text
-    return Ended(code, out, errors)
+    return ended
 
 
 @pytest.fixture

@@ -581,7 +581,9 @@ SCENARIOS: Final = (
     ),
 )
 
-WHOLE: Final = ("buy", "lost answer", "top-up", "refund", "exchange")
+WHOLE: Final = (
+    "buy", "lost answer", "preparing", "top-up", "refund", "review: by hand", "exchange",
+)  # fmt: skip
 """Killed at every point whenever the tests run, at the first of those that repeat; the rest at
 every third of their essential points and the last. The soak leaves nothing out."""
 REST: Final = 3

@@ -6,9 +6,9 @@
 
 A fork is the snapshot, so whatever was imported, compiled or prepared once is there at once: the
 sweep itself is the shop of a rehearsal first. After it, no process here but the shops ever has an
-event loop or a thread. Each ends by itself, by its parent's end
-or by its own alarm. The points are put around what the product offers anyway: its Database,
-httpx transport and aiogram session; it has no hooks of its own for this.
+event loop or a thread. Each ends by itself, by its parent's end or by its own alarm. The points
+are put around what the product offers anyway: its Database, httpx transport and aiogram session;
+it has no hooks of its own for this.
 """
 
 from __future__ import annotations
@@ -80,7 +80,6 @@ from bot.upstreams.sandbox_stat import STAT_ORDER_PATH, StatOrder
 from tests.bench import seeds, settings_for, stat_account
 from tests.compiled import compiled_once
 from tests.faults.kill_world import START, SharedClock, Step, Wire, World, serve
-from tests.inline import without_threads
 from tests.telegram import bot_of
 
 ALICE: Final = Person(1001, "Alice", "alice")
@@ -379,10 +378,10 @@ def _plain(value: Any, now: datetime) -> Any:
 async def live(life: Life, wire: Wire, clock: SharedClock) -> None:
     """Be the shop: start as it starts, work until all is quiet, tell the world, and end."""
     random.seed(7)
-    # A process this short has nothing to collect, and a fork copies every page it touches.
+    # A process this short has nothing to collect, and a fork copies every page it touches; the
+    # sweep, which is the shop of the rehearsal, forks to its end.
     gc.disable()
-    # At every point the driver's thread would be idle: what it does has been waited for.
-    with without_threads(), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bot.app, "Database", watched(life.points))
         token = SecretStr(TOKEN)
         owners = tuple(one.id for one in OWNERS)
@@ -1029,13 +1028,18 @@ def _rehearse(steps: Sequence[Step], databases: Databases, folder: Path) -> None
         world.let(steps)
         serve(ours, world)
 
-    pid = _fork(answer, seconds=RUN_SECONDS, log=folder / "rehearsal.log")
+    log = folder / "rehearsal.log"
+    pid = _fork(answer, seconds=RUN_SECONDS, log=log)
     ours.close()
     life = Life(url, Points(armed=False), stat_path=STAT_ORDER_PATH, seconds=3 * SETTLES_WITHIN)
-    asyncio.run(live(life, Wire(theirs), world.clock))
-    theirs.close()
-    os.waitpid(pid, 0)
-    databases.drop(url)
+    try:
+        asyncio.run(live(life, Wire(theirs), world.clock))
+    finally:
+        theirs.close()
+        _, status = os.waitpid(pid, 0)
+        databases.drop(url)
+    if status:
+        raise RuntimeError(f"the rehearsal ended with {status}: {_tail(log)}")
     _settle_down()
 
 

@@ -29,6 +29,7 @@ import sys
 from tests.faults.histories import play
 print("BEGIN", *play(int(sys.argv[1])).trace, sep="\\n")
 """
+"""Before it stands the log of the migrations."""
 
 
 @pytest.fixture(scope="module")
@@ -57,13 +58,14 @@ def test_a_history_that_once_broke_a_promise(seed: int) -> None:
 
 def test_the_same_seed_tells_the_same_history_in_every_process() -> None:
     # Sets of words come in another order there.
-    there = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", TELLS, "34"],
         cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": "7"}, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    here = play(34)
-    said, _ = there.communicate()
+    ) as there:  # fmt: skip
+        here = play(34)
+        said, _ = there.communicate()
 
+    assert there.returncode == 0
     assert said.partition("BEGIN\n")[2].splitlines() == list(here.trace)
     assert len(here.trace) > 50
     assert play(29).digest != here.digest

@@ -49,7 +49,6 @@ def test_a_shop_killed_at_any_point_loses_nothing(
 
 
 def test_what_money_depends_on_is_killed_at_every_point(swept: dict[str, Swept]) -> None:
-    assert all(swept[name].kills for name in NAMES)
     for name in WHOLE:
         killed = {one.point for one in swept[name].kills}
         once = {point for point in swept[name].points if "#" not in point}

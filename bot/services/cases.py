@@ -45,7 +45,7 @@ from bot.services.moves import Moves, Taken
 from bot.services.outbox import Outbox
 from bot.services.placing import QUARANTINE
 from bot.services.requests import Requests
-from bot.services.rows import ORDER, order_of, row_of
+from bot.services.rows import ORDER, lock, order_of, row_of
 from bot.services.wallets import SALES, Wallets, owner, posting, wallet_of
 
 _S = OrderState
@@ -176,7 +176,7 @@ class Cases:
 
     async def _bind_by_hand(self, order: OrderId, upstream_order: int, by: CustomerId) -> Order:
         async with self._database.write() as tx:
-            row = await row_of(tx, order)
+            row = await lock(tx, order)
             found = (
                 await tx.execute(
                     select(UpstreamOrderRow.reference, UpstreamOrderRow.order_id).where(
@@ -206,7 +206,7 @@ class Cases:
         for a person nor for its credentials.
         """
         async with self._database.write() as tx:
-            row = await row_of(tx, order)
+            row = await lock(tx, order)
             delivery = codes_in(pasted) if row.is_code else proxies_in(pasted, row.quantity)
             if OrderState(row.state) not in {_S.REVIEW, _S.PREPARING}:
                 if not row.by_hand or await self._deliveries.open(tx, row) != delivery:
@@ -235,7 +235,7 @@ class Cases:
         """Let the lane look for an order under review again, once a tap; else `TooLate`."""
         now = self._clock.now()
         async with self._database.write() as tx:
-            is_known = (await row_of(tx, order)).upstream_order_id is not None
+            is_known = (await lock(tx, order)).upstream_order_id is not None
             # What is known to exist is read, not looked for: a listing would never find it loose.
             target = _S.PREPARING if is_known else _S.IN_DOUBT
             moved = await self._moves.make(

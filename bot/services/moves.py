@@ -33,7 +33,7 @@ from bot.domain.wallets import PostingKind
 from bot.services.delivery import Deliveries
 from bot.services.lanes import Lanes
 from bot.services.outbox import Outbox
-from bot.services.rows import ORDER, row_of
+from bot.services.rows import ORDER, lock, row_of
 from bot.services.subscriptions import begin
 from bot.services.wallets import (
     COST,
@@ -121,7 +121,7 @@ class Moves:
         Under review where another order has any of that delivery. None when the move is not
         legal; raises `Taken`.
         """
-        before = await row_of(tx, order)
+        before = await lock(tx, order)
         bound_to = None
         if reference is not None:
             bound_to = await tx.scalar(

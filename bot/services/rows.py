@@ -31,6 +31,19 @@ async def row_of(reader: AsyncConnection, order: OrderId) -> Row[Any]:
     return row
 
 
+async def lock(tx: AsyncConnection, order: OrderId) -> Row[Any]:
+    """Anybody's order, which nobody else changes until the transaction ends; or `NotFound`.
+
+    For what is read in order to be decided on: where writers do not exclude each other, an order
+    that was only read may be another's by the time it is written.
+    """
+    locked = select(*ORDER).where(OrderRow.id == order).with_for_update()
+    row = (await tx.execute(locked)).one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
 def order_of(row: Row[Any]) -> Order:
     """A row of `orders` as the rest of the shop knows it."""
     return Order(

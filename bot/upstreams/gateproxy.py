@@ -278,7 +278,7 @@ def _refusal(answer: Answer) -> UpstreamError | None:
         # "Deducts balance, creates or delivers the proxy, records": it may fail after the first.
         case "provider_error":
             return Unclear(code, status=status, documented=True)
-        case _ if status == 429 or (status == 503 and after is not None):
+        case _ if status == 429:
             return Busy(_safe(code), status=status, after=after)
         case _:
             return Unclear(_safe(code), status=status, documented=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
 import httpx
 import pytest
 
 from bot.domain.errors import TooLate
-from bot.domain.orders import CustomerId, OrderId, OrderState
+from bot.domain.orders import CustomerId, Delivery, OrderId, OrderState, parse_proxies
+from bot.services.fingerprints import Fingerprints
 from bot.upstreams.pretence import Fault
 from tests.bench import OTHER_OWNER, OWNER, Bench
+from tests.conftest import ON_POSTGRESQL
 
 PASTED = "gate.example.com:8080:anna:secret"
 
@@ -72,3 +79,75 @@ async def test_other_credentials_after_a_delivery_by_hand_are_too_late(bench: Be
 
     with pytest.raises(TooLate):
         await bench.shop.cases.hand_over(order, PASTED.replace("secret", "other"), OWNER)
+
+
+async def meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+    first: Coroutine[Any, Any, Any],
+    second: Coroutine[Any, Any, OrderState],
+) -> OrderState | None:
+    """What the second says that begins while the first looks who has what it delivers.
+
+    None where it was too late.
+    """
+    holder, begun = Fingerprints.holder, list[asyncio.Task[OrderState | None]]()
+
+    async def told() -> OrderState | None:
+        with suppress(TooLate):
+            return await second
+        return None
+
+    async with asyncio.TaskGroup() as tasks:
+
+        async def slow(*args: Any) -> OrderId | None:
+            found = await holder(*args)
+            if not begun:
+                begun.append(tasks.create_task(told()))
+                # It goes as far as it can: to its end, or to where it waits for the first.
+                await asyncio.wait(begun, timeout=0.3)
+            return found
+
+        monkeypatch.setattr(Fingerprints, "holder", slow)
+        await first
+    return begun[0].result()
+
+
+@ON_POSTGRESQL
+async def test_what_is_bound_while_another_owner_delivers_by_hand_is_too_late(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = await in_review(bench)
+
+    bound = await meanwhile(
+        monkeypatch,
+        decide(bench, "by hand", order),
+        decide(bench, "bind", order, by=OTHER_OWNER),
+    )
+
+    assert bound is None
+    assert await delivered(bench, order) == parse_proxies(PASTED)
+    assert (await bench.shop.audit.run()).differences == ()
+
+
+@ON_POSTGRESQL
+async def test_what_is_delivered_by_hand_while_the_upstream_is_asked_stays(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = await bench.customer(2, balance="5")
+    await bench.buy(other)
+    await bench.work()
+    bench.sandbox.repeats = True
+    bench.sandbox.faults.append(Fault(pending=2))
+    order = (await bench.buy(await bench.customer(1, balance="5"))).order.id
+    await bench.work()
+
+    # The upstream tells what the other customer has.
+    by_hand = await meanwhile(monkeypatch, bench.pass_time(30), decide(bench, "by hand", order))
+
+    assert by_hand is OrderState.DELIVERED
+    assert await delivered(bench, order) == parse_proxies(PASTED)
+
+
+async def delivered(bench: Bench, order: OrderId) -> Delivery:
+    """What the customer reads."""
+    return (await bench.shop.orders.delivery(CustomerId(1), order))[1]

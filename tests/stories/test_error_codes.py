@@ -76,9 +76,9 @@ def doubt(name: str, fault: dict[str, Any]) -> Case:
     return Case(name, fault, IN_DOUBT, LONG, RELEASED, AWAY)
 
 
-def found(name: str, fault: dict[str, Any]) -> Case:
+def found(name: str, fault: dict[str, Any], owner: str | None = None) -> Case:
     """Nobody knows, but it was made: the list has it."""
-    return Case(name, {**fault, "is_done": True}, IN_DOUBT, 10, DELIVERED, "Password:")
+    return Case(name, {**fault, "is_done": True}, IN_DOUBT, 10, DELIVERED, "Password:", owner)
 
 
 def failure(code: str) -> str:
@@ -114,12 +114,15 @@ CASES = (
     ),
     Case("429 for ever", {"status": 429, "code": "rate_limited", "times": FOR_EVER,
          "headers": {"Retry-After": "1000000000"}}, RESERVED, 260, RELEASED, AWAY, posts=2),
-    busy("503 with Retry-After", {"status": 503, "code": "maintenance",
-         "headers": {"Retry-After": "5"}}, 9),
     # Their own form, and yet the balance may have been deducted.
     short_doubt("provider_error", {"status": 502, "code": "provider_error"}, None),
     found("provider_error of an order that was made", {"status": 502, "code": "provider_error"}),
-    short_doubt("503 without Retry-After", {"status": 503, "code": "maintenance"}),
+    short_doubt("503", {"status": 503, "code": "maintenance"}),
+    # When to ask again says nothing of what was done.
+    short_doubt("503 with Retry-After", {"status": 503, "code": "maintenance",
+         "headers": {"Retry-After": "5"}}),
+    found("503 with Retry-After of an order that was made", {"status": 503,
+          "code": "maintenance", "headers": {"Retry-After": "5"}}, UNKNOWN),
     short_doubt("an unknown code", {"status": 418, "code": "teapot"}),
     short_doubt("an unknown code in a 200", {"body": failure("teapot")}),
     short_doubt("a code that looks like none", {"status": 400, "code": "A token: 123"}),

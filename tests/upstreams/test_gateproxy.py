@@ -154,7 +154,6 @@ async def test_a_read_is_refused_by_its_own_codes(code: str) -> None:
         (refusal(409, "order_processing", Retry_After="3"), 3.0),
         (refusal(429, "slow_down", Retry_After="1000000000"), 120.0),
         (refusal(429, "slow_down", Retry_After="soon"), None),
-        (refusal(503, "maintenance", Retry_After="30"), 30.0),
     ],
 )
 async def test_busy_says_when_to_ask_again(answer: httpx.Response, after: float | None) -> None:

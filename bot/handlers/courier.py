@@ -74,7 +74,7 @@ from bot.services.desk import ShopDesk
 from bot.services.formats import Formats
 from bot.services.markup import Markup
 from bot.services.orders import Orders
-from bot.services.outbox import Outbox, Owed
+from bot.services.outbox import Outbox, Owed, Unreadable
 from bot.services.plans import Plans
 from bot.services.proofs import Proofs
 from bot.services.usage import Usages
@@ -219,6 +219,9 @@ class Courier:
 
     async def _attempt(self, owed: Owed) -> None:
         """Send one notice and decide what Telegram's answer means."""
+        if isinstance(owed.notice, Unreadable):
+            await self._give_up(owed, "cannot be read")
+            return
         is_poison = self._failures.get(owed.id, 0) >= MOST_FAILURES
         if is_poison and not isinstance(owed.notice, OrderDelivered | OrderExchanged):
             await self._give_up(owed, "cannot be drawn")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import Integer, bindparam, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
@@ -49,12 +49,19 @@ _DUE = (
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What stands where a notice should: a kind or a shape that this version does not know."""
+
+    kind: str = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
 class Owed:
     """A notice that is due, and the language of its reader."""
 
     id: int
     chat_id: CustomerId
-    notice: Notice
+    notice: Notice | Unreadable
     tries: int
     language: str
 
@@ -123,7 +130,7 @@ class Outbox:
             Owed(
                 row.id,
                 CustomerId(row.chat_id),
-                _NOTICE.validate_json(row.notice),
+                _read(row.notice),
                 row.tries,
                 row.language,
             )
@@ -180,3 +187,10 @@ class Outbox:
     async def _set(self, owed: Owed, **values: object) -> None:
         async with self._database.write() as tx:
             await tx.execute(update(OutboxRow).where(OutboxRow.id == owed.id).values(**values))
+
+
+def _read(notice: str) -> Notice | Unreadable:
+    try:
+        return _NOTICE.validate_json(notice)
+    except ValidationError:
+        return Unreadable()

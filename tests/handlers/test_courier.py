@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from aiogram import Dispatcher
+from sqlalchemy import update
 
+from bot.db.models import OutboxRow
 from bot.demo.telegram import Fault, Person, Telegram
 from bot.domain.customers import ShopInfo
 from bot.domain.money import usd
@@ -336,6 +338,23 @@ async def test_a_notice_that_cannot_be_drawn_is_given_up_after_ten_tries(
     assert len(tries) == MOST_FAILURES
     assert await post.dead() == 1
     assert "is added to your balance" in post.alice.messages[-1].text
+
+
+async def test_a_notice_of_an_unknown_kind_is_given_up_and_stops_nobody(post: Post) -> None:
+    await post.say(ALICE, "of tomorrow", "next")
+    await post.say(BOB, "other")
+    async with post.bench.shop.database.write() as tx:
+        await tx.execute(
+            update(OutboxRow)
+            .where(OutboxRow.notice.contains("of tomorrow"))
+            .values(notice='{"kind": "of_tomorrow"}')
+        )
+
+    await post.send_all()
+
+    assert (post.heard(ALICE), post.heard(BOB)) == (["next"], ["other"])
+    assert await post.dead() == 1
+    assert any("given up" in each.text for each in post.olga.messages)
 
 
 async def test_a_database_that_fails_after_the_sending_makes_no_second_message(

@@ -670,7 +670,7 @@ class OutboxRow(Base):
     tries: Mapped[int] = mapped_column(server_default="0")
     done_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
-    """`sent`, or why it never will be: `dead`."""
+    """`sent`, or why it never will be: `dead`, `withdrawn`."""
     error: Mapped[str | None]
 
 

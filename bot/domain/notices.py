@@ -272,7 +272,7 @@ class Trouble:
     kind: Literal["trouble"] = "trouble"
 
 
-Notice = (
+ForCustomers = (
     OrderMoved
     | OrderDelivered
     | OrderInDoubt
@@ -286,7 +286,9 @@ Notice = (
     | ProxyTested
     | WalletChanged
     | OwnerReplied
-    | CustomerAsks
+)
+ForOwners = (
+    CustomerAsks
     | CustomerComplains
     | WalletMoved
     | MarkupMoved
@@ -302,6 +304,9 @@ Notice = (
     | ShopReady
     | Trouble
 )
+"""Of these, none reaches anybody who is no owner when it is sent."""
+
+Notice = ForCustomers | ForOwners
 
 
 def batches(parts: Iterable[str], most: int = 280) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from bot.domain.notices import (
     CustomerComplains,
     ExchangeToDeliver,
     ExchangeTold,
+    ForOwners,
     MarkupMoved,
     OrderDecided,
     OrderDelivered,
@@ -221,6 +222,10 @@ class Courier:
         """Send one notice and decide what Telegram's answer means."""
         if isinstance(owed.notice, Unreadable):
             await self._give_up(owed, "cannot be read")
+            return
+        # Whoever left ADMIN_IDS meanwhile is owed nothing that is for owners.
+        if isinstance(owed.notice, ForOwners) and owed.chat_id not in self._outbox.owners:
+            await self._outbox.withdraw(owed)
             return
         is_poison = self._failures.get(owed.id, 0) >= MOST_FAILURES
         if is_poison and not isinstance(owed.notice, OrderDelivered | OrderExchanged):

@@ -233,6 +233,8 @@ def _outcome(t: Texts, sent: Sent) -> Text:
             return t("sent")
         case "dead":
             return t("given up")
+        case "withdrawn":
+            return t("not sent to a former owner")
         case None | "":
             return t("on its way") if sent.done_at is None else t("sent")
         case other:

@@ -163,6 +163,10 @@ class Outbox:
         """Telegram will never take it; owners see it in `/shop`."""
         await self._set(owed, done_at=self._clock.now(), outcome="dead", error=error)
 
+    async def withdraw(self, owed: Owed) -> None:
+        """Its reader is no longer one of those whom it concerns."""
+        await self._set(owed, done_at=self._clock.now(), outcome="withdrawn")
+
     async def park(self, tx: AsyncConnection, chat: CustomerId) -> None:
         """Keep everything owed to a person who cannot be reached until the next contact."""
         await tx.execute(

@@ -15,7 +15,15 @@ from bot.db.models import OutboxRow
 from bot.demo.telegram import Fault, Person, Telegram
 from bot.domain.customers import ShopInfo
 from bot.domain.money import usd
-from bot.domain.notices import BackupMade, Notice, OwnerReplied, Trouble, WalletChanged
+from bot.domain.notices import (
+    BackupMade,
+    Notice,
+    OwnerReplied,
+    ShopReady,
+    Trouble,
+    WalletChanged,
+    WalletMoved,
+)
 from bot.domain.orders import CustomerId
 from bot.handlers import routes
 from bot.handlers.courier import LONGEST_PAUSE, MOST_FAILURES, PATIENCE, Courier
@@ -262,6 +270,25 @@ async def test_an_owner_who_never_started_the_bot_makes_no_loop(post: Post) -> N
     await otto.send("/start")
     await post.send_all()
     assert any("price list is old" in each.text for each in otto.messages)
+
+
+async def test_what_owners_are_owed_does_not_reach_a_former_one(
+    post: Post, tmp_path: Path
+) -> None:
+    made = tmp_path / "bot-20261122T100000Z.backup"
+    made.write_bytes(b"sealed")
+    moved = WalletMoved(OWNER, CustomerId(ALICE.id), usd("1"), usd("1"), False, "")
+    await post.owe(OLGA, moved, BackupMade(str(made)), ShopReady(), Trouble("catalog_old"))
+    await post.say(OLGA, "as to anybody")
+    had = len(post.olga.messages)
+
+    post.bench.shop.outbox.owners = frozenset({OTHER_OWNER})
+    await post.send_all()
+
+    (only,) = post.olga.messages[had:]
+    assert "as to anybody" in only.text
+    assert await post.dead() == 0
+    assert await post.bench.shop.outbox.due() == ()
 
 
 async def test_what_telegram_cannot_read_comes_as_plain_text(post: Post) -> None:

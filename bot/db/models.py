@@ -670,7 +670,7 @@ class OutboxRow(Base):
     tries: Mapped[int] = mapped_column(server_default="0")
     done_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
-    """`sent`, or why it never will be: `dead`, `withdrawn`."""
+    """`sent`, or why it never will be: `dead`, `withdrawn`. `put_off` is owed, out of turn."""
     error: Mapped[str | None]
 
 

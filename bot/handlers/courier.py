@@ -17,6 +17,7 @@ from aiogram.exceptions import (
     TelegramRetryAfter,
 )
 
+from bot.db.vault import SealBroken
 from bot.domain.catalog import Offer, PlanId
 from bot.domain.clock import Clock
 from bot.domain.errors import OfferGone
@@ -102,7 +103,8 @@ class Courier:
     """Sends each notice at least once, in order within a chat, chats side by side.
 
     A notice counts as sent when Telegram took it. Somebody who blocked the bot gets theirs at the
-    next contact; what Telegram refuses for good is given up and told to the owners.
+    next contact; what Telegram refuses for good is given up and told to the owners. A delivery
+    that cannot be opened is put off, and what came after it goes first.
     """
 
     def __init__(
@@ -228,9 +230,12 @@ class Courier:
             await self._outbox.withdraw(owed)
             return
         is_poison = self._failures.get(owed.id, 0) >= MOST_FAILURES
-        if is_poison and not isinstance(owed.notice, OrderDelivered | OrderExchanged):
-            await self._give_up(owed, "cannot be drawn")
-            return
+        if is_poison:
+            if not isinstance(owed.notice, OrderDelivered | OrderExchanged):
+                await self._give_up(owed, "cannot be drawn")
+                return
+            # What was paid for stays owed, and holds back nothing that came after it.
+            await self._outbox.put_off(owed, LONGEST_PAUSE, "cannot be drawn")
         t = texts(owed.language)
         try:
             async with self._renderer.turns.take(owed.chat_id):
@@ -243,6 +248,10 @@ class Courier:
                 await self._outbox.sent(owed)
                 self._taken.discard(owed.id)
                 await self._redraw(t, owed)
+        except SealBroken:
+            # Only another start, with the right key, can open it.
+            log.exception("a delivery cannot be opened", notice=owed.id, kind=owed.notice.kind)
+            await self._outbox.put_off(owed, _pause(owed.tries), "cannot be opened")
         except TelegramRetryAfter as busy:
             await self._outbox.later(owed, limit_of(busy), "429")
         except TelegramForbiddenError:

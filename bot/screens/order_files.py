@@ -233,6 +233,8 @@ def _outcome(t: Texts, sent: Sent) -> Text:
             return t("sent")
         case "dead":
             return t("given up")
+        case "put_off":
+            return t("cannot be drawn, tried again")
         case "withdrawn":
             return t("not sent to a former owner")
         case None | "":

@@ -38,6 +38,7 @@ _DUE = (
         ~exists().where(
             _EARLIER.chat_id == OutboxRow.chat_id,
             _EARLIER.done_at.is_(None),
+            _EARLIER.outcome.is_(None),
             _EARLIER.id < OutboxRow.id,
         ),
     )
@@ -122,7 +123,10 @@ class Outbox:
             await self.owe_owners(tx, notice, dedupe=f"{dedupe}:{hour}")
 
     async def due(self, limit: int = 30) -> tuple[Owed, ...]:
-        """The oldest notice of each chat where its time has come, first what is due longest."""
+        """The oldest notice of each chat where its time has come, first what is due longest.
+
+        Beside it what was put off before, where its time has come again.
+        """
         async with self._database.read() as reader:
             asked = {"now": self._clock.now(), "limit": limit}
             rows = (await reader.execute(_DUE, asked)).all()
@@ -158,6 +162,13 @@ class Outbox:
         """Try again after a pause."""
         next_at = self._clock.now() + timedelta(seconds=seconds)
         await self._set(owed, next_at=next_at, tries=owed.tries + 1, error=error)
+
+    async def put_off(self, owed: Owed, seconds: float, error: str) -> None:
+        """Try again after a pause, and let what came after it go first."""
+        next_at = self._clock.now() + timedelta(seconds=seconds)
+        await self._set(
+            owed, next_at=next_at, tries=owed.tries + 1, outcome="put_off", error=error
+        )
 
     async def dead(self, owed: Owed, error: str) -> None:
         """Telegram will never take it; owners see it in `/shop`."""

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from aiogram import Dispatcher
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from bot.db.models import OutboxRow
+from bot.db.models import DeliveryRow, OutboxRow
 from bot.demo.telegram import Fault, Person, Telegram
 from bot.domain.customers import ShopInfo
 from bot.domain.money import usd
@@ -29,7 +29,7 @@ from bot.handlers import routes
 from bot.handlers.courier import LONGEST_PAUSE, MOST_FAILURES, PATIENCE, Courier
 from bot.handlers.polling import Polling
 from bot.handlers.render import Renderer
-from bot.screens import notices
+from bot.screens import delivery, notices
 from tests.bench import OTHER_OWNER, OWNER, Bench, HandClock, opened, sandbox_for
 from tests.conftest import ON_SQLITE
 from tests.telegram import ALICE, Customer, bot_of, settling, task_group
@@ -365,6 +365,56 @@ async def test_a_notice_that_cannot_be_drawn_is_given_up_after_ten_tries(
     assert len(tries) == MOST_FAILURES
     assert await post.dead() == 1
     assert "is added to your balance" in post.alice.messages[-1].text
+
+
+async def test_a_delivery_that_cannot_be_opened_stays_owed_and_holds_back_nothing(
+    post: Post,
+) -> None:
+    shop = post.bench.shop
+    alice = await post.bench.customer(ALICE.id, balance="50")
+    line = await post.bench.buy(alice)
+    await post.bench.work()
+    async with shop.database.write() as tx:
+        sealed = await tx.scalar(select(DeliveryRow.sealed))
+        await tx.execute(update(DeliveryRow).values(sealed=b"x" * 80))
+    await post.say(ALICE, "one", "two")
+
+    await post.send_all()
+    assert post.heard(ALICE) == ["one", "two"]
+    assert await shop.outbox.waits_since() is not None
+    await post.say(ALICE, "three")
+    await post.send_all(3600, every=30)
+    assert post.heard(ALICE) == ["one", "two", "three"]
+
+    async with shop.database.write() as tx:
+        await tx.execute(update(DeliveryRow).values(sealed=sealed))
+    await post.send_all(LONGEST_PAUSE + 30, every=10)
+
+    assert "nodemaven" in post.alice.messages[-1].text
+    assert await shop.outbox.waits_since() is None
+    assert await post.dead() == 0
+    file = await shop.cases.file(line.order.id)
+    assert {sent.outcome for sent in file.notices} == {"sent"}
+
+
+async def test_a_delivery_that_cannot_be_drawn_holds_back_nothing_for_long(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(delivery, "delivered", broken)
+    alice = await post.bench.customer(ALICE.id, balance="50")
+    await post.bench.buy(alice)
+    await post.bench.work()
+    await post.say(ALICE, "next")
+
+    await post.send_all(1800, every=10)
+    assert post.heard(ALICE) == ["next"]
+
+    monkeypatch.undo()
+    await post.send_all(LONGEST_PAUSE + 30, every=10)
+    assert "nodemaven" in post.alice.messages[-1].text
 
 
 async def test_a_notice_of_an_unknown_kind_is_given_up_and_stops_nobody(post: Post) -> None:

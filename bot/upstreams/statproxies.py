@@ -276,10 +276,12 @@ def _id(fields: dict[str, object], key: str) -> str | None:
 def _listed(row: object) -> Listed:
     fields = fields_of(row)
     subscription = _id(fields, "subscription_id")
-    reference = _id(fields, "order_id") or _id(fields, "id")
+    reference = _id(fields, "order_id")
     if reference is None and subscription is not None:
-        # Documented: an order's id is its subscription's in small letters.
+        # Documented: an order's id is its subscription's in small letters. Of what stands as a
+        # mere `id`, nothing is.
         reference = subscription.lower()
+    reference = reference or _id(fields, "id")
     if reference is None:
         raise Unclear(Code.UNREADABLE)
     plan = next((one for key in ("product_type", "product_id") if (one := fields.get(key))), None)

@@ -110,6 +110,8 @@ ROW = {"order_id": ORDER, "subscription_id": SUBSCRIPTION, "customer": TAG, "qua
         {"success": True, "data": {"orders": [ROW]}},
         {"orders": [{**ROW, "product_id": "captcha", "product_type": None}]},
         {"orders": [{key: ROW[key] for key in ROW if key != "order_id"}]},
+        {"orders": [{**ROW, "order_id": None, "id": SUBSCRIPTION}]},
+        {"orders": [{**ROW, "order_id": None, "id": "17"}]},
     ],
 )
 async def test_a_list_is_read_in_whatever_wrapping_it_comes(body: object) -> None:

@@ -66,6 +66,7 @@ _CODE = re.compile(r"[a-z]+(?:_[a-z]+){0,5}", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,30})?", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{2,8}", re.ASCII)
 _NO_ORDER, _NO_PROXY = "order_not_found", "proxy_not_found"
+_NO_PAGE = {_NO_ORDER, "page_not_found", "not_found"}
 _MICRO = Decimal("0.000001")
 
 _READY = {"completed", "complete", "success", "active", "delivered"}
@@ -183,7 +184,13 @@ class GateProxy:
         not count as one that is not there.
         """
         query = {"limit": str(PAGE_SIZE), "page": str(page)}
-        answer = await self._http.get("/orders", query)
+        try:
+            answer = await self._http.get("/orders", query)
+        except (Refused, Unclear) as failed:
+            # What comes past the end stands nowhere: it may be an empty page, or this.
+            if page > 1 and failed.status == 404 and failed.code in _NO_PAGE:
+                return Page((), is_last=True)
+            raise
         rows = rows_of(answer.data, ("orders", "data", "items", "results"))
         if rows is None:
             raise Unclear(Code.UNREADABLE, status=answer.status)

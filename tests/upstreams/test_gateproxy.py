@@ -13,7 +13,7 @@ from bot.domain.errors import Busy, OutOfService, Refused, Unclear, UpstreamErro
 from bot.domain.money import Money
 from bot.domain.orders import Credentials, Delivery, Proxy, RedeemCode
 from bot.domain.usage import Traffic
-from bot.upstreams.base import Progress
+from bot.upstreams.base import Page, Progress
 from bot.upstreams.gateproxy import GateProxy
 
 NODE = Proxy("proxy.server.com", 8080, "nodemaven_xxxxx-country-us", "pass123")
@@ -507,6 +507,35 @@ async def test_a_page_that_a_server_may_have_capped_is_not_the_last(
 
     assert len(page.orders) == count
     assert page.is_last is is_last
+
+
+@pytest.mark.parametrize("code", ["order_not_found", "page_not_found"])
+async def test_a_page_past_the_end_that_is_not_found_ends_the_list(code: str) -> None:
+    adapter = gateproxy(refusal(404, code))
+
+    page = await adapter.recent(2)
+
+    assert page == Page((), is_last=True)
+    with pytest.raises(UpstreamError, match=code):
+        await adapter.recent(1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal(404, "provider_not_found"),
+        refusal(404, "unauthorized"),
+        refusal(400, "page_not_found"),
+        refusal(503, "order_not_found"),
+        httpx.Response(404, text="<html>"),
+        httpx.Response(404, json={"message": "Not Found"}),
+    ],
+)
+async def test_nothing_else_that_goes_wrong_with_a_page_ends_the_list(
+    answer: httpx.Response,
+) -> None:
+    with pytest.raises(UpstreamError):
+        await gateproxy(answer).recent(2)
 
 
 async def test_the_documented_price_list_is_read() -> None:

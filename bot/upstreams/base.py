@@ -67,11 +67,11 @@ class Made:
     subscription: str | None = None
 
     def whole(self, quantity: int) -> Delivery | None:
-        """What was delivered, once it is finished and all of it is here."""
+        """What was delivered, once all of it is here; a proxy that is told twice is one."""
         if self.progress is not Progress.READY:
             return None
         match self.delivery:
-            case Credentials(proxies) if len(proxies) < quantity:
+            case Credentials(proxies) if len(set(proxies)) < quantity:
                 return None
             case delivery:
                 return delivery

@@ -71,6 +71,28 @@ async def test_a_customer_buys_three_pieces_and_gets_three_proxies(
     assert receipt.count(made.reference) == 3
 
 
+async def test_a_proxy_that_is_told_three_times_is_not_three_proxies(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = stat._one
+
+    def repeated(key: str, product: str, reference: str) -> httpx.Response:
+        body = real(key, product, reference).json()
+        body["order"]["proxies"] = body["order"]["proxies"][:1] * 3
+        return httpx.Response(200, json=body)
+
+    monkeypatch.setattr(stat, "_one", repeated)
+    await buy(customer)
+    assert (await app.order(customer)).state is OrderState.PREPARING
+
+    monkeypatch.undo()
+    await app.pass_time(60, step=5)
+
+    assert (await app.order(customer)).state is OrderState.DELIVERED
+    [made] = stat.orders
+    assert customer.messages[-1].text.count(made.reference) == 3
+
+
 @ON_SQLITE
 async def test_one_more_and_one_less_and_never_more_than_there_are(
     customer: Customer, stat: StatProxiesSandbox

@@ -216,39 +216,49 @@ def parse_pieces(text: str, most: int) -> int | None:
     return int(text) if int(text) <= most else None
 
 
-def parse_proxies(pasted: str) -> Credentials:
+def parse_proxies(pasted: str, *, only_clear: bool = False) -> Credentials:
     """Read lines of `host:port:user:pass`, `user:pass:host:port`, `user:pass@host:port` or URLs.
 
-    Raises `BadCredentials` with the number of the first line that is none of these.
+    Where a line can be more than one of these, a host with a dot decides.
+    Raises `BadCredentials` with the number of the first line that is none of these; with
+    `only_clear`, also of one that no dot decides.
     """
     lines = [(line.strip(), at) for at, line in enumerate(pasted.splitlines(), 1) if line.strip()]
     if not lines:
         raise BadCredentials(1)
-    return Credentials(tuple(_proxy(line, number) for line, number in lines))
+    proxies = []
+    for line, number in lines:
+        readings = _readings(line)
+        likely = [proxy for proxy in readings if "." in proxy.host] or readings
+        if not likely or (only_clear and len(likely) > 1):
+            raise BadCredentials(number)
+        proxies.append(likely[0])
+    return Credentials(tuple(proxies))
 
 
-def _proxy(line: str, number: int) -> Proxy:
+def _readings(line: str) -> list[Proxy]:
     url = _URL.fullmatch(line)
     if url and url["scheme"].casefold() not in _SCHEMES:
-        raise BadCredentials(number)
+        return []
     plain = url["rest"] if url else line
     protocol = "SOCKS5" if url and url["scheme"].casefold().startswith("socks") else "HTTP"
     user, _, address = plain.rpartition("@")
     front, *back = plain.rsplit(":", 2)
-    readings = [
+    forms = [
         [*address.split(":", 1), *user.split(":", 1)],
         # A password may hold `@` and `:`.
         plain.split(":", 3),
         [*back, *front.split(":", 1)],
     ]
-    for reading in readings:
-        if len(reading) == 4:
-            host, port, username, password = reading
+    found = []
+    for parts in forms:
+        if len(parts) == 4:
+            host, port, username, password = parts
             if url:
                 username, password = unquote(username), unquote(password)
             if is_host(host) and is_port(port) and username and password:
-                return Proxy(host, int(port), username, password, protocol)
-    raise BadCredentials(number)
+                found.append(Proxy(host, int(port), username, password, protocol))
+    return found
 
 
 def is_port(text: str) -> bool:

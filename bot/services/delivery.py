@@ -112,7 +112,7 @@ def delivery_in(plain: str) -> Delivery | None:
 
 def proxies_in(pasted: str, quantity: int) -> Credentials:
     """As many proxies as were bought; raises `BadCredentials` or `WrongCount`."""
-    found = parse_proxies(pasted)
+    found = parse_proxies(pasted, only_clear=True)
     lines = [line.strip() for line in pasted.splitlines()]
     for number, line in enumerate(lines, start=1):
         if line and line in lines[: number - 1]:

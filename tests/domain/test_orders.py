@@ -109,6 +109,33 @@ def test_a_pasted_proxy_is_read(pasted: str, proxy: Proxy) -> None:
     assert parse_proxies(pasted) == Credentials((proxy,))
 
 
+@pytest.mark.parametrize(
+    ("pasted", "proxy"),
+    [
+        ("alice99:12345:gate.example:8080", Proxy("gate.example", 8080, "alice99", "12345")),
+        ("user1:4821:1.2.3.4:8080", Proxy("1.2.3.4", 8080, "user1", "4821")),
+        ("gate.example:8080:alice99:12345", Proxy("gate.example", 8080, "alice99", "12345")),
+        ("gate.example:8080:alice:p@x:9", Proxy("gate.example", 8080, "alice", "p@x:9")),
+        ("alice99:12345:p@gate.example:81", Proxy("gate.example", 81, "alice99", "12345:p")),
+        ("localhost:8080:alice:secret", Proxy("localhost", 8080, "alice", "secret")),
+        ("http://a.b:8080@gate.example:80", Proxy("gate.example", 80, "a.b", "8080")),
+    ],
+)
+def test_a_line_with_two_readings_is_read_by_the_host_with_a_dot(
+    pasted: str, proxy: Proxy
+) -> None:
+    assert parse_proxies(pasted, only_clear=True) == Credentials((proxy,))
+
+
+@pytest.mark.parametrize("line", ["1.2.3.4:80:john.doe:8080", "gate:80:alice99:12345"])
+def test_of_a_line_with_two_readings_that_are_as_good_only_a_person_is_asked(line: str) -> None:
+    with pytest.raises(BadCredentials) as refused:
+        parse_proxies(f"{NODE.line}\n{line}", only_clear=True)
+
+    assert refused.value.line == 2
+    assert parse_proxies(line).proxies[0].line == line
+
+
 printable = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)
 
 

@@ -482,10 +482,16 @@ MUTANTS: Final = (
     Mutant(
         "the old proxies taken for new ones",
         _EXCHANGES,
-        "            if not _same(before, delivery):\n"
-        "                try:\n                    await",
-        "            if True:\n                try:\n                    await",
+        "        if _same(before, after):\n            return False",
+        "        if _same(before, after):\n            return True",
         _EXCHANGE + "test_a_lost_request_that_did_nothing_is_told_so_in_the_end",
+    ),
+    Mutant(
+        "an exchange ended when it is half done",
+        _EXCHANGES,
+        "return not left or now - since >= STEADY.total_seconds()",
+        "return True",
+        _EXCHANGED + "test_proxies_exchanged_one_after_another_are_delivered_when_all_are_new",
     ),
     Mutant(
         "no wait for a late exchange",

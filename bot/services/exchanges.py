@@ -56,10 +56,14 @@ READS = (2, 5, 10, 20, 40, 60)
 SURE = timedelta(minutes=15)
 """An answer that was lost most likely changes nothing any more after so long."""
 ASK_OWNERS = timedelta(minutes=5)
+STEADY = timedelta(minutes=1)
+"""Proxies may be exchanged one after another: where some of the old ones are left, so long the
+same must be read before nothing more is expected to change."""
 LACKING_FOR = timedelta(days=7)
 """Support may switch the feature on any day; so often somebody finds out."""
 
 _S = ExchangeState
+_Proxies = frozenset[tuple[str, int, str, str]]
 _UNDER_WAY = ExchangeRow.ended_at.is_(None)
 _UNSENT = (_S.ASKED,)
 _ANSWERED = (_S.SENDING, _S.UNCLEAR)
@@ -87,6 +91,8 @@ class Exchanges:
         self._orders = orders
         self._deliveries = deliveries
         self._outbox = outbox
+        # Not kept anywhere: after a restart an order is read for a while longer.
+        self._seen: dict[int, tuple[_Proxies, float]] = {}
 
     async def under_way(self, customer: CustomerId, order: OrderId) -> Exchanged | None:
         """The exchange of the customer's own order that has not ended; else `NotFound`."""
@@ -254,14 +260,15 @@ class Exchanges:
         delivery = None if made is None else made.whole(row.quantity)
         if made is not None and isinstance(delivery, Credentials):
             before = await self._held(order)
-            if not _same(before, delivery):
+            if self._is_new(row, before, delivery):
                 try:
                     await self._replace(row, delivery, made.raw)
                 except DeliveredBefore as known:
                     log.warning("exchanged for another's", order=order, holder=known.order)
                     await self._ask_owners(row)
                 return
-            if row.state == _S.UNCLEAR and now - row.sent_at >= SURE:
+            is_same, is_sure = _same(before, delivery), now - row.sent_at >= SURE
+            if row.state == _S.UNCLEAR and is_same and is_sure:
                 await self._end(row, READABLE, _S.UNCHANGED)
                 return
         if now - row.sent_at >= READ_FOR:
@@ -293,13 +300,28 @@ class Exchanges:
             return None
         return before
 
+    def _is_new(self, row: Row[Any], before: Delivery | None, after: Credentials) -> bool:
+        """Whether this is what an exchange brought: all of it, and not only the first of many."""
+        proxies, now = _proxies(after), self._clock.elapsed()
+        seen, since = self._seen.get(row.id, (proxies, now))
+        if seen != proxies:
+            since = now
+        self._seen[row.id] = proxies, since
+        if not isinstance(before, Credentials):
+            return True
+        if _same(before, after):
+            return False
+        # By the host alone: StatProxies exchanges addresses, and the password may be new at once.
+        left = {one.host for one in before.proxies} & {one.host for one in after.proxies}
+        return not left or now - since >= STEADY.total_seconds()
+
     async def _look_late(self, row: Row[Any]) -> None:
         order, began_at = OrderId(row.order_id), self._clock.now()
         made = await self._made(row)
         delivery = None if made is None else made.whole(row.quantity)
         if made is not None and isinstance(delivery, Credentials):
             before = await self._held(order)
-            if not _same(before, delivery):
+            if self._is_new(row, before, delivery):
                 try:
                     if await self._replace_late(row, delivery, made.raw, began_at):
                         return
@@ -394,6 +416,7 @@ class Exchanges:
     ) -> bool:  # fmt: skip
         values |= {"ended_at": self._clock.now(), "ended_by": None if by is None else owner(by)}
         is_ended = await self._set(tx, row, sources, state=state, **values)
+        self._seen.pop(row.id, None)
         if is_ended and by is not None:
             decided = OrderDecided(by, OrderId(row.order_id), "exchanged")
             await self._outbox.owe_owners(tx, decided, besides=by)
@@ -450,10 +473,8 @@ class Exchanges:
 
 def _same(before: Delivery | None, after: Credentials) -> bool:
     """Whether these are the same proxies, in whatever order they are told."""
-    if not isinstance(before, Credentials):
-        return False
-    old, new = (
-        {(one.host, one.port, one.username, one.password) for one in found.proxies}
-        for found in (before, after)
-    )
-    return old == new
+    return isinstance(before, Credentials) and _proxies(before) == _proxies(after)
+
+
+def _proxies(found: Credentials) -> _Proxies:
+    return frozenset((one.host, one.port, one.username, one.password) for one in found.proxies)

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from bot.db.models import DeliveryRow, ExchangeRow
 from bot.domain.errors import DeliveredBefore
 from bot.domain.exchanges import ExchangeState
-from bot.domain.orders import CustomerId, OrderId, parse_proxies
+from bot.domain.orders import Claim, Credentials, CustomerId, OrderId, Proxy, parse_proxies
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
@@ -323,3 +323,109 @@ async def test_an_old_reading_never_takes_the_place_of_newer_proxies(
 
         assert await states(bench) == [_S.UNCHANGED, _S.DONE]
         await exchanged_as_told(bench)
+
+
+class OneByOne(Meddled):
+    """It exchanges the proxies of an order one after another, and lists what it has so far."""
+
+    pause = 10.0
+    most = 100
+    began_at: float | None = None
+
+    def _exchange(self, key: str, reference: str) -> httpx.Response:
+        self.began_at = self._clock()
+        return super()._exchange(key, reference)
+
+    def _one(self, key: str, product: str, reference: str) -> httpx.Response:
+        answer = super()._one(key, product, reference)
+        order = self._find(key, reference)
+        if self.began_at is None or order is None:
+            return answer
+        done = min(int((self._clock() - self.began_at) // self.pause), self.most)
+        order.exchanges -= 1
+        old = super()._one(key, product, reference).json()["order"]["proxies"]
+        order.exchanges += 1
+        body = answer.json()
+        body["order"]["proxies"] = [*body["order"]["proxies"][:done], *old[done:]]
+        return httpx.Response(200, json=body)
+
+
+async def pieces_wished(bench: Bench, quantity: int) -> OrderId:
+    """One order of so many pieces that is to be exchanged."""
+    customer = await bench.customer(1, balance="50")
+    offer = bench.offer("statproxies", "captcha")
+    claim = Claim(offer.plan.id, offer.price * quantity, "b" * 16, True, quantity, offer.plan.days)
+    order = (await bench.shop.orders.accept(customer, claim, None)).order.id
+    await bench.work()
+    await bench.shop.exchanges.ask(customer.id, order, "a" * 16)
+    return order
+
+
+async def listed(bench: Bench) -> Credentials:
+    """What the provider shows of the only order now."""
+    made = bench.stat.orders[0]
+    rows = bench.stat._one(made.key, made.product, made.reference).json()["order"]["proxies"]
+    return Credentials(
+        tuple(Proxy(one["ip"], one["port"], made.reference, one["password"]) for one in rows)
+    )
+
+
+@pytest.mark.parametrize("pause", [7.0, 10.0, 55.0])
+@pytest.mark.parametrize("answer", [None, LOST], ids=["answered", "lost"])
+async def test_proxies_exchanged_one_after_another_are_delivered_when_all_are_new(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, pause: float,
+    answer: Exception | None,
+) -> None:  # fmt: skip
+    stat = OneByOne(clock=lambda: clock.now().timestamp())
+    stat.pause = pause
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        order = await pieces_wished(bench, 5)
+        if answer is not None:
+            stat.faults.append(Fault(path=EXCHANGE, error=answer, is_done=True))
+
+        for _ in range(600):
+            await bench.shop.exchanges.step()
+            clock.turn(1)
+
+        assert await states(bench) == [_S.DONE]
+        assert await told(bench, order, "order_exchanged") == 1
+        assert (await bench.shop.orders.delivered(order))[1] == await listed(bench)
+
+
+async def test_an_address_that_stays_is_delivered_with_the_new_ones_after_a_while(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock
+) -> None:
+    stat = OneByOne(clock=lambda: clock.now().timestamp())
+    stat.most = 4
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        order = await pieces_wished(bench, 5)
+
+        for _ in range(60):
+            await bench.shop.exchanges.step()
+            clock.turn(1)
+        assert await states(bench) == [_S.READING]
+        await settle(bench)
+
+        assert await states(bench) == [_S.DONE]
+        assert (await bench.shop.orders.delivered(order))[1] == await listed(bench)
+
+
+async def test_an_exchange_given_up_is_not_delivered_while_it_is_half_done(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock
+) -> None:
+    stat = OneByOne(clock=lambda: clock.now().timestamp())
+    stat.pause = 200
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        order = await pieces_wished(bench, 5)
+        stat.faults.append(Fault(path=EXCHANGE, error=LOST))
+        await settle(bench)
+        assert await states(bench) == [_S.UNCHANGED]
+
+        stat.orders[0].exchanges += 1
+        stat.began_at = clock.now().timestamp()
+        for _ in range(5):
+            clock.turn(301)
+            await bench.shop.exchanges.watch()
+
+        assert await states(bench) == [_S.DONE]
+        assert (await bench.shop.orders.delivered(order))[1] == await listed(bench)

@@ -713,6 +713,13 @@ MUTANTS: Final = (
         "pass",
         "tests/test_logs.py::test_no_secret_is_in_a_line_whoever_wrote_it",
     ),
+    Mutant(
+        "an older price list in the place of a newer one",
+        "bot/services/catalog.py",
+        "newer = await self._read_since(tx, upstream, began_at)",
+        "newer = set[str]()",
+        _GUARDS + "test_an_older_price_list_never_covers_a_newer_one",
+    ),
     # Several processes
     Mutant(
         "two processes at work",

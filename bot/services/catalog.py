@@ -168,15 +168,16 @@ class Catalog:
         """Ask an upstream for its plans, of one provider or all, and keep what it says.
 
         A plan that vanished is closed, not deleted. A seed only adds plans: what an owner has
-        made of the others since holds. Raises `UpstreamError`; the old catalogue
-        then stays as it is.
+        made of the others since holds. What was read of a provider by a request that began
+        later holds as well. Raises `UpstreamError`; the old catalogue then stays as it is.
         """
+        began_at = self._clock.now()
         lists = await upstream.plans(provider)
         if provider is None and not any(one.plans or one.is_seed for one in lists):
             # An upstream that suddenly sells nothing at all is more likely broken than sold out.
             raise Unclear("empty_catalog")
         async with self._database.write() as tx:
-            await self._keep(tx, upstream.name, lists, provider)
+            await self._keep(tx, upstream.name, lists, provider, began_at)
         await self.load()
 
     async def close(self, plan: Plan) -> None:
@@ -194,17 +195,17 @@ class Catalog:
         await self.load()
 
     async def _keep(
-        self, tx: AsyncConnection, upstream: str, lists: Sequence[PriceList], only: str | None
-    ) -> None:
-        known = {
-            row.code: row
-            for row in (
-                await tx.execute(
-                    select(ProviderRow.__table__).where(ProviderRow.upstream == upstream)
-                )
-            ).all()
-        }
+        self, tx: AsyncConnection, upstream: str, lists: Sequence[PriceList], only: str | None,
+        began_at: datetime,
+    ) -> None:  # fmt: skip
+        # The lock keeps two readings apart until the end of the transaction.
+        of_upstream = select(ProviderRow.__table__).where(ProviderRow.upstream == upstream)
+        locked = of_upstream.order_by(ProviderRow.id).with_for_update(key_share=True)
+        known = {row.code: row for row in (await tx.execute(locked)).all()}
+        newer = await self._read_since(tx, upstream, began_at)
         for one in lists:
+            if one.provider in newer:
+                continue
             usage, url = _usage_words(one.usage)
             values = {
                 "name": one.name,
@@ -228,10 +229,10 @@ class Catalog:
                         update(ProviderRow).where(ProviderRow.id == provider_id).values(**values)
                     )
             if one.is_seed:
-                await self._sow(tx, int(provider_id or 0), one.plans or ())
+                await self._sow(tx, int(provider_id or 0), one.plans or (), began_at)
             elif one.plans is not None:
-                await self._keep_plans(tx, int(provider_id or 0), one.plans)
-        vanished = set(known) - {one.provider for one in lists}
+                await self._keep_plans(tx, int(provider_id or 0), one.plans, began_at)
+        vanished = set(known) - newer - {one.provider for one in lists}
         if only is not None:
             vanished &= {only}
         await tx.execute(
@@ -244,10 +245,25 @@ class Catalog:
             .values(is_open=0)
         )
 
+    async def _read_since(
+        self, tx: AsyncConnection, upstream: str, began_at: datetime
+    ) -> set[str]:
+        """Providers whose plans another request has read that began later than this one.
+
+        A time still to come is none: it was written before the clock was set right.
+        """
+        read_at = PlanRow.read_at
+        codes = (
+            select(ProviderRow.code)
+            .join(PlanRow, PlanRow.provider_id == ProviderRow.id)
+            .where(ProviderRow.upstream == upstream)
+            .where(read_at > began_at, read_at <= self._clock.now())
+        )
+        return set((await tx.scalars(codes)).all())
+
     async def _keep_plans(
-        self, tx: AsyncConnection, provider: int, plans: Sequence[Priced]
+        self, tx: AsyncConnection, provider: int, plans: Sequence[Priced], read_at: datetime
     ) -> None:
-        now = self._clock.now()
         known = {
             row.code: row
             for row in (
@@ -265,21 +281,23 @@ class Catalog:
             row = known.get(code)
             if row is None:
                 await tx.execute(
-                    insert(PlanRow).values(provider_id=provider, code=code, read_at=now, **values)
+                    insert(PlanRow).values(
+                        provider_id=provider, code=code, read_at=read_at, **values
+                    )
                 )
             elif any(getattr(row, name) != value for name, value in values.items()):
                 await tx.execute(
-                    update(PlanRow).where(PlanRow.id == row.id).values(read_at=now, **values)
+                    update(PlanRow).where(PlanRow.id == row.id).values(read_at=read_at, **values)
                 )
         of_provider = update(PlanRow).where(PlanRow.provider_id == provider)
-        await tx.execute(of_provider.where(PlanRow.code.in_(listed)).values(read_at=now))
-        await tx.execute(
-            of_provider.where(PlanRow.code.not_in(listed), PlanRow.is_open == 1).values(is_open=0)
-        )
+        await tx.execute(of_provider.where(PlanRow.code.in_(listed)).values(read_at=read_at))
+        vanished = of_provider.where(PlanRow.code.not_in(listed), PlanRow.is_open == 1)
+        await tx.execute(vanished.values(is_open=0, read_at=read_at))
 
-    async def _sow(self, tx: AsyncConnection, provider: int, seeds: Sequence[Priced]) -> None:
+    async def _sow(
+        self, tx: AsyncConnection, provider: int, seeds: Sequence[Priced], read_at: datetime
+    ) -> None:
         """Add plans that are not known; nobody but an owner prices the others, so they hold."""
-        now = self._clock.now()
         of_provider = PlanRow.provider_id == provider
         known = set((await tx.scalars(select(PlanRow.code).where(of_provider))).all())
         for seed in seeds:
@@ -292,12 +310,12 @@ class Catalog:
                         cost_micros=seed.cost.micros,
                         currency=seed.cost.currency,
                         is_open=1,
-                        read_at=now,
+                        read_at=read_at,
                         most=seed.most,
                         days=seed.days,
                     )
                 )
-        await tx.execute(update(PlanRow).where(of_provider).values(read_at=now))
+        await tx.execute(update(PlanRow).where(of_provider).values(read_at=read_at))
 
     def _shelf(self, provider: Provider) -> Shelf:
         now = self._clock.now()

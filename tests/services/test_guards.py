@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -22,8 +24,10 @@ from bot.domain.requests import TopUp
 from bot.services.lanes import Lane
 from bot.services.leases import LASTS, Lease, LeaseLost
 from bot.services.placing import Claimed
+from bot.upstreams.base import PriceList
 from bot.upstreams.pretence import Fault
-from tests.bench import OWNER, Bench, HandClock
+from bot.upstreams.sandbox import GateProxySandbox
+from tests.bench import OWNER, Bench, HandClock, opened
 from tests.conftest import ON_SQLITE
 
 LOST = httpx.ReadTimeout("lost")
@@ -221,3 +225,61 @@ async def test_a_new_database_is_ready_with_foreign_keys_and_full_syncs(blank_ur
 
     assert keys == 1
     assert syncs in {2, 3}
+
+
+@pytest.mark.parametrize("is_another_process", [False, True])
+async def test_an_older_price_list_never_covers_a_newer_one(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch, is_another_process: bool,
+) -> None:  # fmt: skip
+    async with (
+        opened(database_url, sandbox, clock) as bench,
+        opened(database_url, sandbox, clock) as other,
+    ):
+        upstream = next(iter(bench.shop.lanes)).upstream
+        really_plans, read, go_on = upstream.plans, asyncio.Event(), asyncio.Event()
+
+        async def slowly(provider: str | None = None) -> tuple[PriceList, ...]:
+            lists = await really_plans(provider)
+            read.set()
+            await go_on.wait()
+            return lists
+
+        async def meanwhile() -> None:
+            await read.wait()
+            monkeypatch.undo()
+            clock.turn(1)
+            plans = sandbox.providers["nodemaven"].plans
+            dearer = [replace(one, price=one.price * 3) for one in plans if one.code != "1"]
+            sandbox.providers["nodemaven"].plans = dearer
+            newer = other if is_another_process else bench
+            await newer.shop.catalog.refresh(next(iter(newer.shop.lanes)).upstream, "nodemaven")
+            clock.turn(20)
+            go_on.set()
+
+        before = bench.offer("nodemaven", "0.120").plan.cost
+        monkeypatch.setattr(upstream, "plans", slowly)
+        await asyncio.gather(bench.shop.catalog.refresh(upstream), meanwhile())
+
+        kept = bench.offer("nodemaven", "0.120").plan
+        assert kept.cost == before * 3
+        assert clock.now() - kept.read_at == timedelta(seconds=20)
+        provider = bench.shop.catalog.shelf(kept.provider.id)
+        assert "1" not in {offer.plan.code for offer in provider.offers}
+
+
+async def test_prices_kept_by_a_clock_that_was_ahead_are_covered_once_it_is_right(
+    bench: Bench,
+) -> None:
+    bench.clock.turn(3600)
+    await bench.refresh()
+    plans = bench.sandbox.providers["nodemaven"].plans
+    before = bench.offer("nodemaven", "1").plan.cost
+
+    bench.clock.turn(-3600)
+    bench.sandbox.providers["nodemaven"].plans = [
+        replace(one, price=one.price * 3) for one in plans
+    ]
+    await bench.refresh()
+
+    assert bench.offer("nodemaven", "1").plan.cost == before * 3

@@ -728,6 +728,14 @@ MUTANTS: Final = (
         "LeaseRow.name == self._name",
         _GUARDS + "test_one_process_works_until_its_lease_runs_out",
     ),
+    Mutant(
+        "a lease that is renewed taken",
+        "bot/services/leases.py",
+        "if self._seen is None or self._seen[0] != until:",
+        "self._seen = until, self._seen[1] if self._seen else elapsed\n"
+        "                    if False:",
+        _GUARDS + "test_a_lease_that_is_renewed_is_kept_however_far_the_clocks_are_apart",
+    ),
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -31,6 +31,8 @@ class Lease:
         self._holder = secrets.token_hex(8)
         self.answered_at: float | None = None
         """When the database last said who holds it, by `clock.elapsed()`."""
+        self._seen: tuple[datetime, float] | None = None
+        """Until when another process holds it, and since when nothing else was read."""
 
     async def take(self) -> bool:
         """Take or renew the lease; False while another process holds it."""
@@ -39,21 +41,25 @@ class Lease:
         return is_taken
 
     async def _take(self) -> bool:
-        now = self._clock.now()
+        now, elapsed = self._clock.now(), self._clock.elapsed()
+        is_free = or_(LeaseRow.holder == self._holder, LeaseRow.until < now)
+        if self._seen is not None and elapsed - self._seen[1] > LASTS.total_seconds():
+            # Whatever the clocks say: nobody renews it.
+            is_free |= LeaseRow.until == self._seen[0]
         try:
             async with self._database.write() as tx:
                 taken = await tx.scalar(
                     update(LeaseRow)
-                    .where(
-                        LeaseRow.name == self._name,
-                        or_(LeaseRow.holder == self._holder, LeaseRow.until < now),
-                    )
+                    .where(LeaseRow.name == self._name, is_free)
                     .values(holder=self._holder, until=now + LASTS)
                     .returning(LeaseRow.name)
                 )
                 if taken is not None:
                     return True
-                if await tx.scalar(select(LeaseRow.name).where(LeaseRow.name == self._name)):
+                until = await tx.scalar(select(LeaseRow.until).where(LeaseRow.name == self._name))
+                if until is not None:
+                    if self._seen is None or self._seen[0] != until:
+                        self._seen = until, elapsed
                     return False
                 await tx.execute(
                     insert(LeaseRow).values(

@@ -22,7 +22,7 @@ from bot.domain.money import usd
 from bot.domain.orders import CustomerId, OrderId, OrderState, parse_proxies
 from bot.domain.requests import TopUp
 from bot.services.lanes import Lane
-from bot.services.leases import LASTS, Lease, LeaseLost
+from bot.services.leases import LASTS, RENEW, Lease, LeaseLost
 from bot.services.placing import Claimed
 from bot.upstreams.base import PriceList
 from bot.upstreams.pretence import Fault
@@ -191,6 +191,39 @@ async def test_one_process_works_until_its_lease_runs_out(
     clock.turn(LASTS.total_seconds() + 1)
     assert await second.take()
     with pytest.raises(LeaseLost):
+        await first.renew()
+
+
+async def test_a_lease_by_a_clock_that_was_ahead_is_taken_once_nobody_renews_it(
+    database: Database, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = Lease(database, clock), Lease(database, clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "now", lambda: clock._now + timedelta(hours=36))
+        assert await first.take()
+
+    assert not await second.take()
+    clock.turn(LASTS.total_seconds())
+    assert not await second.take()
+    clock.turn(1)
+    assert await second.take()
+    with pytest.raises(LeaseLost):
+        await first.renew()
+
+
+async def test_a_lease_that_is_renewed_is_kept_however_far_the_clocks_are_apart(
+    database: Database, clock: HandClock
+) -> None:
+    ahead = HandClock()
+    ahead.turn(3600)
+    first, second = Lease(database, ahead), Lease(database, clock)
+    assert await first.take()
+
+    for _ in range(10):
+        for _ in range(2):
+            assert not await second.take()
+            clock.turn(RENEW / 2)
+        ahead.turn(RENEW)
         await first.renew()
 
 

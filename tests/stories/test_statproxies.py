@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -501,6 +502,23 @@ async def test_a_cancellation_is_tried_until_it_is_confirmed_and_nothing_renews(
     assert stat.count("DELETE") >= 2
     assert stat.orders[0].cancelled_at is not None
     assert len(stat.bills) == 1
+
+
+async def test_a_cancellation_is_tried_soon_after_a_clock_that_was_ahead_is_right(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    stat.faults.append(Fault(method="DELETE", times=4, status=500))
+    app.clock.turn(36 * 3600)
+    await app.pass_time(1)
+    await buy(customer)
+    await app.pass_time(10)
+    assert stat.count("DELETE") > 0
+    stat.faults.clear()
+
+    app.clock._now -= timedelta(hours=36)
+    await app.pass_time(60)
+
+    assert stat.orders[0].cancelled_at is not None
 
 
 @ON_SQLITE

@@ -169,6 +169,10 @@ LAWS["0014"] = f"""
     {LAWS["0013"]}
     ix_orders_open_customer_id
 """
+LAWS["0015"] = f"""
+    {LAWS["0014"]}
+    ix_upstream_orders_lane_id
+"""
 GUARDED = {"0001": "postings", "0008": "plan_changes"}
 """The migrations that make triggers, and the table of each."""
 

@@ -189,6 +189,28 @@ async def test_orders_under_way_wait_for_a_person_and_are_not_placed_again(place
         assert (await bench.shop.orders.find(waits)).state is OrderState.DELIVERED
 
 
+async def test_an_order_kept_waiting_after_a_restore_is_not_given_back_while_it_may_be_listed(
+    place: Place,
+) -> None:
+    async with opened(place.url, place.sandbox, place.clock) as bench:
+        customer = await bench.customer(7, balance="10")
+        await bench.work()
+        order = (await bench.buy(customer)).order.id
+        backup = (await bench.shop.backups.make()).path
+        await bench.work()
+    await place.restore(backup)
+
+    async with opened(place.url, place.sandbox, place.clock) as bench:
+        await bench.refresh()
+        await bench.work()
+        await bench.shop.cases.keep_waiting(order, OWNER)
+        await bench.pass_time(20 * 60, step=30)
+
+        assert (await bench.shop.orders.find(order)).state is OrderState.REVIEW
+        _, listed = await bench.shop.cases.strays(order)
+        assert [one.reference for one in listed] == [place.sandbox.orders[0].reference]
+
+
 async def test_a_restore_over_a_running_shop_is_refused(place: Place, backup: Path) -> None:
     async with opened(place.url, place.sandbox, place.clock) as bench:
         assert await bench.shop.lease.take()

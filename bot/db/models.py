@@ -539,6 +539,7 @@ class UpstreamOrderRow(Base):
             sqlite_where=text("order_id IS NULL AND is_flagged = 0"),
             postgresql_where=text("order_id IS NULL AND is_flagged = 0"),
         ),
+        Index("ix_upstream_orders_lane_id", "lane_id", "id"),
         _STRICT,
     )
 

@@ -15,7 +15,7 @@ from bot.domain.clock import Clock
 from bot.domain.errors import UpstreamError
 from bot.domain.orders import OrderId, OrderState
 from bot.services.catalog import Catalog
-from bot.services.lanes import Lane, Lanes
+from bot.services.lanes import Lane, Lanes, Listing
 from bot.services.placing import LONGEST, Placing
 from bot.upstreams.base import Made
 
@@ -50,15 +50,17 @@ class Doubts:
     async def find_out(self, doubtful: Sequence[Row[Any]]) -> None:
         """Let one listing decide every order in doubt that it can."""
         try:
-            began_at = await self._lanes.list(self._lane)
+            listing = await self._lanes.list(self._lane)
         except UpstreamError as error:
             # A listing that failed says nothing, above all not that there is no order.
             log.warning("list cannot be read", lane=self._lane.id, code=error.code)
             for row in doubtful:
                 await self._look_later(row, None)
             return
+        if not listing.is_proof:
+            log.warning("list does not show the newest order", lane=self._lane.id)
         for group in self._groups(doubtful):
-            await self._decide(group, began_at)
+            await self._decide(group, listing)
 
     def _groups(self, doubtful: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
         if not self._lane.tells_plans_apart:
@@ -68,8 +70,10 @@ class Doubts:
             groups.setdefault((row.provider, row.plan), []).append(row)
         return list(groups.values())
 
-    async def _decide(self, group: list[Row[Any]], began_at: datetime) -> None:
-        candidates = await self._candidates(group)
+    async def _decide(self, group: list[Row[Any]], listing: Listing) -> None:
+        listed = await self._candidates(group)
+        candidates = [one for one in listed if not one.is_flagged]
+        set_apart = [one for one in listed if one.is_flagged]
         tagged = {one.tag: one for one in candidates if one.tag}
         by_tag = self._lane.tells_orders_apart or any(row.tag in tagged for row in group)
         unsure = None
@@ -90,7 +94,12 @@ class Doubts:
             if mine is not None:
                 candidates.remove(mine)
                 await self._adopt(row, mine.reference)
-            elif began_at >= row.quarantine_until:
+            elif not listing.is_proof:
+                await self._look_later(row, None)
+            elif self._oldest_after(set_apart, row) is not None:
+                # First seen after a restore, or on two lanes: it may be this order's all the same.
+                await self._placing.review(OrderId(row.id), "too_many_candidates")
+            elif listing.began_at >= row.quarantine_until:
                 await self._placing.release(
                     OrderId(row.id),
                     "unavailable",
@@ -98,7 +107,7 @@ class Doubts:
                     only=(OrderState.IN_DOUBT,),
                 )
             else:
-                await self._look_later(row, began_at)
+                await self._look_later(row, listing.began_at)
 
     def _oldest_after(self, candidates: list[Row[Any]], row: Row[Any]) -> Row[Any] | None:
         # What was known before the attempt cannot be what the attempt made.
@@ -106,14 +115,16 @@ class Doubts:
         return next((one for one in fits if one.quantity in (None, row.quantity)), None)
 
     async def _candidates(self, group: Sequence[Row[Any]]) -> list[Row[Any]]:
-        """Upstream orders that nobody is bound to and that the group's attempts may have made."""
+        """Upstream orders that nobody is bound to and that the group's attempts may have made.
+
+        Flagged ones among them, which no order takes over by itself.
+        """
         first = min(row.baseline_id for row in group)
         query = (
             select(UpstreamOrderRow.__table__)
             .where(
                 UpstreamOrderRow.lane_id == self._lane.id,
                 UpstreamOrderRow.order_id.is_(None),
-                UpstreamOrderRow.is_flagged == 0,
                 UpstreamOrderRow.id > first,
             )
             .order_by(UpstreamOrderRow.id)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    exists,
     func,
     insert,
     or_,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from bot.db.models import ExchangeRow, LaneRow, OrderRow, UpstreamOrderRow
+from bot.db.models import ExchangeRow, LaneRow, OrderRow, SubscriptionRow, UpstreamOrderRow
 from bot.db.session import Database, insert_missing
 from bot.domain.clock import Clock
 from bot.domain.errors import OutOfService, StartRefused, UpstreamError
@@ -76,6 +77,15 @@ class Reading:
 
     began_at: datetime
     balance: Money | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An order list, read to where nothing new comes."""
+
+    began_at: datetime
+    is_proof: bool
+    """It showed the newest order known before; one that hides that may hide any other."""
 
 
 @dataclass(slots=True)
@@ -206,12 +216,13 @@ class Lanes:
         lane.reading = Reading(began_at, balance)
         return lane.reading
 
-    async def list(self, lane: Lane) -> datetime:
-        """Page through the order list until nothing new comes; when that began.
+    async def list(self, lane: Lane) -> Listing:
+        """Page through the order list until nothing new comes.
 
         Raises `UpstreamError`: a listing that failed anywhere says nothing at all.
         """
         began_at = self._clock.now()
+        newest = await self._newest(lane)
         seen: dict[str, Listed] = {}
         pages = MOST_PAGES if lane.is_listed else FIRST_PAGES
         for number in range(1, pages + 1):
@@ -221,11 +232,12 @@ class Lanes:
             if page.is_last or not fresh:
                 break
             # The order of the list is not documented, so one known id does not end it:
-            # two whole pages of nothing new do.
-            if lane.is_listed and number >= 2 and not await self._unknown(lane, fresh):
+            # two whole pages of nothing new do, once the newest was seen.
+            is_seen = newest is None or newest in seen
+            if lane.is_listed and number >= 2 and is_seen and not await self._unknown(lane, fresh):
                 break
         await self._keep(lane, tuple(seen.values()))
-        return began_at
+        return Listing(began_at, newest is None or newest in seen)
 
     async def read_balance(self, lane: Lane) -> Money | None:
         """What our account holds, in the currency of the books; None where it cannot be told."""
@@ -342,6 +354,26 @@ class Lanes:
                 opened_at=self._clock.now(),
             )
             return (await tx.execute(made.returning(*LaneRow.__table__.c))).one()
+
+    async def _newest(self, lane: Lane) -> str | None:
+        """The order known last, which a list must show; None where there is none.
+
+        Nor where that one was cancelled: a list may leave those out.
+        """
+        is_cancelled = exists().where(
+            SubscriptionRow.lane_id == UpstreamOrderRow.lane_id,
+            SubscriptionRow.reference == UpstreamOrderRow.reference,
+            SubscriptionRow.cancelled_at.is_not(None),
+        )
+        query = (
+            select(UpstreamOrderRow.reference, is_cancelled.label("is_cancelled"))
+            .where(UpstreamOrderRow.lane_id == lane.id)
+            .order_by(UpstreamOrderRow.id.desc())
+            .limit(1)
+        )
+        async with self._database.read() as reader:
+            row = (await reader.execute(query)).one_or_none()
+        return None if row is None or row.is_cancelled else str(row.reference)
 
     async def _unknown(self, lane: Lane, listed: Iterable[str]) -> set[str]:
         listed = set(listed)

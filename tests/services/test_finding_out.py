@@ -88,6 +88,47 @@ async def test_a_listing_that_fails_never_counts_as_nothing_found(bench: Bench) 
     assert any("order_needs_person" in notice for notice in await owed(bench, OWNER))
 
 
+async def test_a_list_that_hides_the_newest_order_never_counts_as_nothing_found(
+    bench: Bench,
+) -> None:
+    customer = await bench.customer(1, balance="9")
+    await bench.buy(customer)
+    await bench.work()
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    line = await bench.buy(customer)
+    await bench.work()
+    empty = Fault(method="GET", path="/orders", body='{"success":true,"orders":[]}', times=10_000)
+    bench.sandbox.faults.append(empty)
+    await bench.pass_time(20 * 60, step=10)
+    assert await state(bench, line.order.id) is OrderState.IN_DOUBT
+
+    bench.sandbox.faults.clear()
+    await bench.pass_time(60)
+
+    assert await state(bench, line.order.id) is OrderState.DELIVERED
+    assert len(bench.sandbox.orders) == 2
+
+
+async def test_a_list_that_shows_the_oldest_first_is_read_to_its_newest(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = bench.sandbox._of
+    # The list turns round what it gets.
+    monkeypatch.setattr(bench.sandbox, "_of", lambda *args: of(*args)[::-1])
+    customer = await bench.customer(1, balance="500")
+    for _ in range(41):
+        await bench.buy(customer, plan="0.120")
+        await bench.work()
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    line = await bench.buy(customer, plan="0.120")
+    await bench.work()
+
+    await bench.pass_time(60)
+
+    assert await state(bench, line.order.id) is OrderState.DELIVERED
+    assert len(bench.sandbox.orders) == 42
+
+
 async def test_an_order_that_appears_late_in_the_list_is_still_found(bench: Bench) -> None:
     customer = await bench.customer(1, balance="5")
     await bench.work()

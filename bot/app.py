@@ -258,7 +258,7 @@ async def build(
             desk=ShopDesk(database, clock, catalog, lanes, stops, audit, backups, cancellations),
             audit=audit,
             backups=backups,
-            restores=Restores(database, audit, outbox, stops, placing),
+            restores=Restores(database, clock, audit, outbox, stops, placing),
             stops=stops,
             lanes=lanes,
             lease=lease,

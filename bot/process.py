@@ -64,7 +64,8 @@ async def run(settings: Settings) -> None:
             # A full collection of all that was imported would stop everything for 160 ms.
             gc.collect()
             gc.freeze()
-            info = ShopInfo(settings.support.removeprefix("@") or None, username)
+            support = settings.support.removeprefix("@") or None
+            info = ShopInfo(support, username, await shop.restores.latest())
             await _take_turns(shop, bot, info, stop)
     log.info("the shop is closed")
 

@@ -173,6 +173,7 @@ LAWS["0015"] = f"""
     {LAWS["0014"]}
     ix_upstream_orders_lane_id
 """
+LAWS["0016"] = LAWS["0015"]
 GUARDED = {"0001": "postings", "0008": "plan_changes"}
 """The migrations that make triggers, and the table of each."""
 

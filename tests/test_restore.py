@@ -211,6 +211,19 @@ async def test_an_order_kept_waiting_after_a_restore_is_not_given_back_while_it_
         assert [one.reference for one in listed] == [place.sandbox.orders[0].reference]
 
 
+async def test_what_was_shown_before_a_restore_is_known_by_its_time(
+    place: Place, backup: Path
+) -> None:
+    async with opened(place.url, place.sandbox, place.clock) as bench:
+        assert await bench.shop.restores.latest() is None
+    place.clock.turn(3600)
+
+    await place.restore(backup)
+
+    async with opened(place.url, place.sandbox, place.clock) as bench:
+        assert await bench.shop.restores.latest() == place.clock.now()
+
+
 async def test_a_restore_over_a_running_shop_is_refused(place: Place, backup: Path) -> None:
     async with opened(place.url, place.sandbox, place.clock) as bench:
         assert await bench.shop.lease.take()

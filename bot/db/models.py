@@ -724,6 +724,16 @@ class ProofRow(Base):
     at: Mapped[datetime]
 
 
+class RestoreRow(Base):
+    """These books took the place of others, of which they know nothing that came later."""
+
+    __tablename__ = "restores"
+    __table_args__ = (_STRICT,)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
 class LeaseRow(Base):
     """Which process works; the compare-and-set, not this row, protects the money."""
 

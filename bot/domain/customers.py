@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.domain.catalog import PlanId
 from bot.domain.money import Money
@@ -58,3 +59,5 @@ class ShopInfo:
 
     support: str | None
     bot_username: str
+    restored_at: datetime | None = None
+    """When a backup took the place of the books: what was shown before names other things."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Final, cast
 
 from aiogram import BaseMiddleware
@@ -80,6 +81,9 @@ class Arrival(BaseMiddleware):
             return Toast(t("That was too fast. Wait a moment, then tap again."))
         data["message_id"] = _living(query)
         customer = await customers.arrive(_visitor(query.from_user), data["message_id"])
+        if _is_older(query, data["shop_info"].restored_at):
+            t = texts(customer.language)
+            return Toast(t("A backup was restored since this was shown. Send /start."), alert=True)
         if is_kept(query):
             query = query.model_copy(update={"data": (query.data or "").removeprefix(KEPT)})
         return await _answered(handler, query, data, customer, customers)
@@ -158,6 +162,16 @@ def _living(query: CallbackQuery) -> int | None:
     if is_kept(query) or not isinstance(query.message, Message):
         return None
     return query.message.message_id
+
+
+def _is_older(query: CallbackQuery, restored_at: datetime | None) -> bool:
+    """Whether this was shown before a restore, or nobody can tell: its numbers are others now."""
+    if restored_at is None:
+        return False
+    if not isinstance(query.message, Message):
+        return True
+    shown = max(query.message.date.timestamp(), query.message.edit_date or 0)
+    return shown < int(restored_at.timestamp())
 
 
 def _is_own(chat: Chat, user: User) -> bool:

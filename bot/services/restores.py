@@ -14,11 +14,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import structlog
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from bot.db.archive import About, BadArchive, read, sync_folder
-from bot.db.models import LaneRow, LeaseRow
+from bot.db.models import LaneRow, LeaseRow, RestoreRow
 from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.errors import StartRefused
@@ -69,12 +69,14 @@ class Restores:
     def __init__(
         self,
         database: Database,
+        clock: Clock,
         audit: Audit,
         outbox: Outbox,
         stops: Stops,
         placing: Placing,
     ) -> None:
         self._database = database
+        self._clock = clock
         self._audit = audit
         self._outbox = outbox
         self._stops = stops
@@ -95,11 +97,21 @@ class Restores:
             await self._stops.stop(tx, SHOP, RESTORED, "restore")
             await tx.execute(update(LaneRow).values(is_listed=0))
             await tx.execute(delete(LeaseRow))
+            await tx.execute(insert(RestoreRow).values(at=self._clock.now()))
             await self._outbox.owe_owners(tx, Trouble("restored", about.made_at))
             if missing is not None:
                 for detail in batches(missing.money):
                     await self._outbox.owe_owners(tx, Trouble("restored_money", detail))
         return await self._placing.set_aside()
+
+    async def latest(self) -> datetime | None:
+        """When a backup last took the place of the books; None where none did.
+
+        What had a number before it may be something else now, so a button from before it names
+        nothing that can be relied on.
+        """
+        async with self._database.read() as reader:
+            return await reader.scalar(select(func.max(RestoreRow.at)))
 
 
 def check_readable(backup: Path) -> None:

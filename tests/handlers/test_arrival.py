@@ -9,7 +9,7 @@ from aiogram.types import Message, TelegramObject
 
 from bot.callbacks import AskOwner, Browse, Help, Home, Shop
 from bot.demo.telegram import Person
-from bot.domain.customers import Customer
+from bot.domain.customers import Customer, ShopInfo
 from bot.handlers.arrival import BURST
 from bot.handlers.routes import Role, Route, said, tap, typed
 from bot.i18n import LANGUAGES, Text, Texts
@@ -110,6 +110,32 @@ async def test_a_tap_on_a_kept_message_names_none() -> None:
 
         assert on.customers.arrivals[-1][1] is None
         assert on.alice.text == "Alice None"
+
+
+async def test_a_button_from_before_a_restore_does_nothing() -> None:
+    async with stage(*ROUTES) as on:
+        await on.alice.send("/start")
+        on.clock.seconds += 60
+        on.dispatcher["shop_info"] = ShopInfo(None, on.core.bot_username, on.clock.now())
+
+        await on.alice.press("help")
+        assert on.alice.alert == "A backup was restored since this was shown. Send /start."
+
+        await on.alice.send("/start")
+        await on.alice.press("help")
+        assert on.alice.alert == "yes"
+
+
+async def test_a_screen_that_was_drawn_anew_after_a_restore_can_be_tapped() -> None:
+    async with stage(*ROUTES) as on:
+        await on.alice.send("/start")
+        on.clock.seconds += 60
+        await on.alice.press("home")
+        on.dispatcher["shop_info"] = ShopInfo(None, on.core.bot_username, on.clock.now())
+
+        await on.alice.press("help")
+
+        assert on.alice.alert == "yes"
 
 
 async def test_a_question_is_remembered_and_its_answer_ends_it() -> None:

@@ -36,6 +36,7 @@ from bot.services.formats import Formats
 from bot.services.fulfilment import LaneWorker
 from bot.services.lanes import Account, Lane, Lanes, fingerprint
 from bot.services.leases import LASTS, Lease
+from bot.services.looks import Looks
 from bot.services.markup import Markup
 from bot.services.moves import Moves
 from bot.services.orders import Orders
@@ -225,7 +226,9 @@ async def build(
         proofs = Proofs(database, clock, vault, orders, outbox, tester(settings, clock))
         search = Search(database, vault, catalog, customers, orders)
         cancellations = Cancellations(database, clock, lanes, outbox)
-        exchanges = Exchanges(database, clock, lanes, orders, deliveries, outbox)
+        exchanges = Exchanges(
+            database, clock, lanes, orders, deliveries, outbox, Looks(clock, lanes, orders)
+        )
         jobs = Jobs(
             clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
             placing=placing, abandoned=abandoned, cancellations=cancellations,

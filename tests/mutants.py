@@ -43,6 +43,7 @@ _FULFILMENT: Final = "bot/services/fulfilment.py"
 _DOUBTS: Final = "bot/services/doubts.py"
 _WALLETS: Final = "bot/services/wallets.py"
 _EXCHANGES: Final = "bot/services/exchanges.py"
+_LOOKS: Final = "bot/services/looks.py"
 _SESSION: Final = "bot/db/session.py"
 _TABLES: Final = "migrations/versions/0001_tables_and_triggers.py"
 _PLAN_HISTORY: Final = "migrations/versions/0013_plan_facts.py"
@@ -481,14 +482,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         "the old proxies taken for new ones",
-        _EXCHANGES,
+        _LOOKS,
         "        if _same(before, after):\n            return False",
         "        if _same(before, after):\n            return True",
         _EXCHANGE + "test_a_lost_request_that_did_nothing_is_told_so_in_the_end",
     ),
     Mutant(
         "an exchange ended when it is half done",
-        _EXCHANGES,
+        _LOOKS,
         "return not left or now - since >= STEADY.total_seconds()",
         "return True",
         _EXCHANGED + "test_proxies_exchanged_one_after_another_are_delivered_when_all_are_new",

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import ExchangeRow, LaneRow, OrderRow
 from bot.db.session import Database
-from bot.db.vault import SealBroken
 from bot.domain.clock import Clock
 from bot.domain.errors import (
     Busy,
@@ -24,7 +23,6 @@ from bot.domain.errors import (
     Refused,
     TooLate,
     Unclear,
-    UpstreamError,
 )
 from bot.domain.exchanges import READ_FOR, READABLE, REFUNDED, Exchanged, ExchangeState
 from bot.domain.notices import (
@@ -35,15 +33,15 @@ from bot.domain.notices import (
     OrderExchanged,
     Trouble,
 )
-from bot.domain.orders import Credentials, CustomerId, Delivery, LaneId, OrderId, OrderState
+from bot.domain.orders import CustomerId, Delivery, LaneId, OrderId, OrderState
 from bot.services.delivery import Deliveries, proxies_in
 from bot.services.lanes import Lane, Lanes
+from bot.services.looks import Looks
 from bot.services.orders import INTENT, Orders
 from bot.services.outbox import Outbox
 from bot.services.placing import SEND_WITHIN
 from bot.services.strays import WATCH, WATCHED_FOR
 from bot.services.wallets import owner
-from bot.upstreams.base import Made
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -56,14 +54,10 @@ READS = (2, 5, 10, 20, 40, 60)
 SURE = timedelta(minutes=15)
 """An answer that was lost most likely changes nothing any more after so long."""
 ASK_OWNERS = timedelta(minutes=5)
-STEADY = timedelta(minutes=1)
-"""Proxies may be exchanged one after another: where some of the old ones are left, so long the
-same must be read before nothing more is expected to change."""
 LACKING_FOR = timedelta(days=7)
 """Support may switch the feature on any day; so often somebody finds out."""
 
 _S = ExchangeState
-_Proxies = frozenset[tuple[str, int, str, str]]
 _UNDER_WAY = ExchangeRow.ended_at.is_(None)
 _UNSENT = (_S.ASKED,)
 _ANSWERED = (_S.SENDING, _S.UNCLEAR)
@@ -84,6 +78,7 @@ class Exchanges:
         orders: Orders,
         deliveries: Deliveries,
         outbox: Outbox,
+        looks: Looks,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -91,8 +86,7 @@ class Exchanges:
         self._orders = orders
         self._deliveries = deliveries
         self._outbox = outbox
-        # Not kept anywhere: after a restart an order is read for a while longer.
-        self._seen: dict[int, tuple[_Proxies, float]] = {}
+        self._looks = looks
 
     async def under_way(self, customer: CustomerId, order: OrderId) -> Exchanged | None:
         """The exchange of the customer's own order that has not ended; else `NotFound`."""
@@ -148,8 +142,7 @@ class Exchanges:
         if row is None or row.state not in READABLE:
             raise TooLate
         delivery = proxies_in(pasted, row.quantity)
-        before = await self._held(order)
-        if _same(before, delivery):
+        if await self._looks.holds(order, delivery):
             is_mine = await self._end(row, READABLE, _S.UNCHANGED, by=by)
         else:
             is_mine = await self._replace(row, delivery, "", by=by)
@@ -256,77 +249,33 @@ class Exchanges:
         if lane is not None and lane.is_by_hand:
             await self._ask_owners(row)
             return
-        made = await self._made(row)
-        delivery = None if made is None else made.whole(row.quantity)
-        if made is not None and isinstance(delivery, Credentials):
-            before = await self._held(order)
-            if self._is_new(row, before, delivery):
-                try:
-                    await self._replace(row, delivery, made.raw)
-                except DeliveredBefore as known:
-                    log.warning("exchanged for another's", order=order, holder=known.order)
-                    await self._ask_owners(row)
-                return
-            is_same, is_sure = _same(before, delivery), now - row.sent_at >= SURE
-            if row.state == _S.UNCLEAR and is_same and is_sure:
-                await self._end(row, READABLE, _S.UNCHANGED)
-                return
+        look = await self._looks.at(row)
+        if look is not None and look.is_new:
+            try:
+                await self._replace(row, look.delivery, look.raw)
+            except DeliveredBefore as known:
+                log.warning("exchanged for another's", order=order, holder=known.order)
+                await self._ask_owners(row)
+            return
+        is_sure = now - row.sent_at >= SURE
+        if look is not None and look.is_same and row.state == _S.UNCLEAR and is_sure:
+            await self._end(row, READABLE, _S.UNCHANGED)
+            return
         if now - row.sent_at >= READ_FOR:
             await self._ask_owners(row)
         else:
             pause = READS[min(row.checks, len(READS) - 1)]
             await self._look_again(row, timedelta(seconds=pause))
 
-    async def _made(self, row: Row[Any]) -> Made | None:
-        """What the provider says that the order holds now; None where it cannot be read."""
-        lane = self._lane(row)
-        if lane is None or lane.is_by_hand:
-            return None
-        try:
-            return await lane.upstream.order(row.upstream_order_id, row.provider, row.plan)
-        except UpstreamError as error:
-            log.warning("exchanged order cannot be read", order=row.order_id, code=error.code)
-            return None
-
-    async def _held(self, order: OrderId) -> Delivery | None:
-        """What the order held before; None where nobody can open it.
-
-        Then there is nothing to keep: what the provider shows takes its place.
-        """
-        try:
-            _, before = await self._orders.delivered(order)
-        except SealBroken:
-            log.warning("a delivery cannot be opened", order=order)
-            return None
-        return before
-
-    def _is_new(self, row: Row[Any], before: Delivery | None, after: Credentials) -> bool:
-        """Whether this is what an exchange brought: all of it, and not only the first of many."""
-        proxies, now = _proxies(after), self._clock.elapsed()
-        seen, since = self._seen.get(row.id, (proxies, now))
-        if seen != proxies:
-            since = now
-        self._seen[row.id] = proxies, since
-        if not isinstance(before, Credentials):
-            return True
-        if _same(before, after):
-            return False
-        # By the host alone: StatProxies exchanges addresses, and the password may be new at once.
-        left = {one.host for one in before.proxies} & {one.host for one in after.proxies}
-        return not left or now - since >= STEADY.total_seconds()
-
     async def _look_late(self, row: Row[Any]) -> None:
         order, began_at = OrderId(row.order_id), self._clock.now()
-        made = await self._made(row)
-        delivery = None if made is None else made.whole(row.quantity)
-        if made is not None and isinstance(delivery, Credentials):
-            before = await self._held(order)
-            if self._is_new(row, before, delivery):
-                try:
-                    if await self._replace_late(row, delivery, made.raw, began_at):
-                        return
-                except DeliveredBefore as known:
-                    log.warning("exchanged for another's", order=order, holder=known.order)
+        look = await self._looks.at(row)
+        if look is not None and look.is_new:
+            try:
+                if await self._replace_late(row, look.delivery, look.raw, began_at):
+                    return
+            except DeliveredBefore as known:
+                log.warning("exchanged for another's", order=order, holder=known.order)
         async with self._database.write() as tx:
             await self._set(tx, row, (_S.UNCHANGED,), next_at=self._clock.now() + WATCH)
 
@@ -416,7 +365,7 @@ class Exchanges:
     ) -> bool:  # fmt: skip
         values |= {"ended_at": self._clock.now(), "ended_by": None if by is None else owner(by)}
         is_ended = await self._set(tx, row, sources, state=state, **values)
-        self._seen.pop(row.id, None)
+        self._looks.end(row.id)
         if is_ended and by is not None:
             decided = OrderDecided(by, OrderId(row.order_id), "exchanged")
             await self._outbox.owe_owners(tx, decided, besides=by)
@@ -469,12 +418,3 @@ class Exchanges:
         )
         async with self._database.read() as reader:
             return (await reader.execute(query)).all()
-
-
-def _same(before: Delivery | None, after: Credentials) -> bool:
-    """Whether these are the same proxies, in whatever order they are told."""
-    return isinstance(before, Credentials) and _proxies(before) == _proxies(after)
-
-
-def _proxies(found: Credentials) -> _Proxies:
-    return frozenset((one.host, one.port, one.username, one.password) for one in found.proxies)

@@ -211,6 +211,18 @@ async def _restore(file: Path) -> int:
             print(f" and {missing.orders} orders that the backup does not:")
             for line in missing.money:
                 print(f"   {line}")
+    print(
+        "\nWhat customers exchanged since is read at the provider and delivered by itself; where"
+    )
+    print("you deliver by hand, see what the order holds, and use /order and Deliver by hand.")
+    if done.missing is not None and done.missing.exchanges:
+        print(
+            f"The old database holds {len(done.missing.exchanges)} exchanges that the backup",
+            end="",
+        )
+        print(" does not:")
+        for line in done.missing.exchanges:
+            print(f"   {line}")
     return 0
 
 

@@ -52,6 +52,7 @@ _BUYING: Final = "tests/services/test_orders.py::"
 _FINDING: Final = "tests/services/test_finding_out.py::"
 _EXCHANGED: Final = "tests/services/test_exchanges.py::"
 _EXCHANGE: Final = "tests/stories/test_exchange.py::"
+_RESTORED: Final = "tests/stories/test_restored_exchanges.py::"
 _TROUBLE: Final = "tests/stories/test_trouble.py::"
 _PLANS: Final = "tests/stories/test_owner_plans.py::"
 _LAWS: Final = "tests/db/test_laws.py::"
@@ -520,9 +521,45 @@ MUTANTS: Final = (
     Mutant(
         "an old reading in the place of newer proxies",
         _EXCHANGES,
-        "if not is_there or await tx.scalar(select(moved)):",
-        "if not is_there:",
+        "return is_there and not await tx.scalar(select(moved))",
+        "return is_there",
         _EXCHANGED + "test_an_old_reading_never_takes_the_place_of_newer_proxies",
+    ),
+    Mutant(
+        "an exchange lost with the books that nobody looks for",
+        _PLACING,
+        "await self._look_for_lost_exchanges(tx, now)",
+        "pass",
+        _RESTORED + "test_who_exchanged_after_the_backup_gets_the_new_proxies_again",
+    ),
+    Mutant(
+        "a lost exchange looked for twice at a time",
+        _PLACING,
+        ".where(OrderRow.state == _S.DELIVERED, runs, ~waits)",
+        ".where(OrderRow.state == _S.DELIVERED, runs)",
+        _RESTORED + "test_a_second_restore_looks_no_twice_at_an_order",
+    ),
+    Mutant(
+        "a lost exchange given up on the first look",
+        _EXCHANGES,
+        "is_sure = row.error == LOST and began_at - row.asked_at >= SURE",
+        "is_sure = row.error == LOST",
+        _RESTORED
+        + "test_what_was_sent_just_before_the_books_were_lost_is_found_when_it_is_done",
+    ),
+    Mutant(
+        "a lost exchange given up on an old reading",
+        _EXCHANGES,
+        "if read_at is not None and not await self._is_still(tx, row, read_at):",
+        "if False:",
+        _RESTORED + "test_a_wish_of_today_is_not_undone_by_what_is_read_after_a_restore",
+    ),
+    Mutant(
+        "an order that is over looked at for ever",
+        _EXCHANGES,
+        "if self._is_over(row):",
+        "if False:",
+        _RESTORED + "test_only_what_still_runs_and_can_be_exchanged_is_read",
     ),
     Mutant(
         "another customer's proxies by an exchange",

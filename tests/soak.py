@@ -302,6 +302,7 @@ def _drill(until: float, seed: int) -> Done:
         found.seen[f"disaster: {one.disaster}"] += 1
         found.seen["orders lost and found"] += one.made_later
         found.seen["orders set aside"] += one.set_aside
+        found.seen["exchanges lost and named"] += one.exchanges_lost
     return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.customers import Person
-from bot.domain.exchanges import READABLE, Wish
+from bot.domain.exchanges import Wish
 from bot.domain.orders import Attempt, LaneId, Move, Order
 from bot.domain.wallets import Posting
 
@@ -38,7 +38,7 @@ class OrderFile:
     @property
     def may_say(self) -> bool:
         """Whether an owner may say what the order holds after an exchange."""
-        return any(wish.state in READABLE for wish in self.exchanges)
+        return any(wish.may_be_said for wish in self.exchanges)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ asked -> sending -> reading -> done
                  -> unclear -> done, unchanged
                  -> refused, lacking
 Whatever is under way when the order is refunded ends unchanged: nobody is owed new proxies.
+After a restore each order that runs may have been exchanged in the books that are lost. Nobody's
+wish is made up for that: it is unchanged, as far as anybody knows, until a look shows better.
 An exchange has no idempotency key: what may have left is never sent again.
 """
 
@@ -17,6 +19,9 @@ from bot.domain.orders import Order
 
 REFUNDED = "refunded"
 """Why an exchange that was under way was not followed to its end."""
+LOST = "lost_with_the_books"
+"""Why an order is looked at that nobody wanted exchanged, as far as these books know: they were
+restored, and whether it was exchanged in those that are lost is not known."""
 READ_FOR = timedelta(minutes=30)
 """With nothing new by then, an owner must say what the order holds."""
 
@@ -56,7 +61,7 @@ READABLE = frozenset({ExchangeState.READING, ExchangeState.UNCLEAR})
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One exchange in an order's history: who wanted it is the customer."""
+    """One exchange in an order's history: who wanted it is the customer, if it is not `LOST`."""
 
     at: datetime
     state: ExchangeState
@@ -66,6 +71,12 @@ class Wish:
     """The owner who said what it brought; None where the bot found out."""
     error: str | None = None
     """Why it was not done, or is not known to be: a code."""
+
+    @property
+    def may_be_said(self) -> bool:
+        """Whether an owner who sees what the order holds may say it."""
+        is_looked_for = self.error == LOST and self.state is ExchangeState.UNCHANGED
+        return is_looked_for or self.state in READABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bot.callbacks import (
     ShowStrays,
 )
 from bot.domain.cases import OrderFile, Sent
-from bot.domain.exchanges import REFUNDED, UNDER_WAY, ExchangeState, Wish
+from bot.domain.exchanges import LOST, REFUNDED, UNDER_WAY, ExchangeState, Wish
 from bot.domain.money import Money
 from bot.domain.orders import MOVES, OPEN, Attempt, Move, Order, OrderState
 from bot.domain.wallets import Posting, PostingKind
@@ -155,6 +155,8 @@ def _attempt(t: Texts, made: Attempt) -> Text:
 
 
 def _wish(t: Texts, wish: Wish) -> Text:
+    if wish.error == LOST:
+        return _lost(t, wish)
     became = (
         t("given up, as the order was refunded")
         if wish.error == REFUNDED
@@ -169,6 +171,19 @@ def _wish(t: Texts, wish: Wish) -> Text:
         ended_at=wish.ended_at,
         actor=_actor(t, wish.ended_by or "shop"),
         note=t(" ({note})", note=short(wish.error, MOST_NAME)) if wish.error else "",
+    )
+
+
+def _lost(t: Texts, wish: Wish) -> Text:
+    """Nobody's wish, as far as the restored books know."""
+    if wish.ended_at is None or wish.state is not ExchangeState.DONE:
+        return t("{at} · after a restore: still to be compared with the provider", at=wish.at)
+    return t(
+        "{at} · after a restore: other proxies were found, and delivered anew, {ended_at}, "
+        "by {actor}",
+        at=wish.at,
+        ended_at=wish.ended_at,
+        actor=_actor(t, wish.ended_by or "shop"),
     )
 
 

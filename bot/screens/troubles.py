@@ -54,6 +54,13 @@ def _trouble(t: Texts, code: str, detail: str) -> Value:
                 "<b>These movements are not in the restored books.</b> "
                 "Enter each of them again after Resume, if it is still right."
             )
+        case "restored_exchanges":
+            said = t(
+                "<b>These exchanges are not in the restored books.</b> Nothing is sent again. "
+                "Orders that the bot can read are read at the provider, and who has other "
+                "proxies there gets them. For the others, see what they hold now, and use "
+                "/order and Deliver by hand."
+            )
         case "restored_orders" if detail == "0":
             return t(
                 "<b>The provider's list holds nothing that the restored books do not know.</b>"

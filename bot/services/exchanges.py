@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, and_, exists, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import ExchangeRow, LaneRow, OrderRow
@@ -24,7 +24,7 @@ from bot.domain.errors import (
     TooLate,
     Unclear,
 )
-from bot.domain.exchanges import READ_FOR, READABLE, REFUNDED, Exchanged, ExchangeState
+from bot.domain.exchanges import LOST, READ_FOR, READABLE, REFUNDED, Exchanged, ExchangeState
 from bot.domain.notices import (
     ExchangeToDeliver,
     ExchangeTold,
@@ -59,6 +59,12 @@ LACKING_FOR = timedelta(days=7)
 
 _S = ExchangeState
 _UNDER_WAY = ExchangeRow.ended_at.is_(None)
+_LOST = and_(
+    ExchangeRow.state == _S.UNCHANGED,
+    # As the index of states says it: nothing was sent that these books know of.
+    ExchangeRow.sent_at.is_(None),
+    ExchangeRow.error == LOST,
+)
 _UNSENT = (_S.ASKED,)
 _ANSWERED = (_S.SENDING, _S.UNCLEAR)
 """Of a request that was answered: another process may have taken it for one that broke off."""
@@ -129,21 +135,25 @@ class Exchanges:
 
     async def waits_for_owner(self, order: OrderId) -> bool:
         """Whether an owner may say what an order holds after its exchange."""
-        row = await self._under_way(order)
-        return row is not None and row.state in READABLE
+        return await self._to_say(order) is not None
 
     async def hand_over(self, order: OrderId, pasted: str, by: CustomerId) -> None:
         """Deliver what an owner sees at the provider; the same lines as before: nothing was done.
 
+        After a restore nobody asked, so of the same lines the customer hears nothing.
         The other owners are told. Raises `BadCredentials`, `WrongCount`, `DeliveredBefore`, or
         `TooLate` where no exchange waits for that, or somebody else was first.
         """
-        row = await self._under_way(order)
-        if row is None or row.state not in READABLE:
+        row = await self._to_say(order)
+        if row is None:
             raise TooLate
         delivery = proxies_in(pasted, row.quantity)
         if await self._looks.holds(order, delivery):
-            is_mine = await self._end(row, READABLE, _S.UNCHANGED, by=by)
+            is_mine = (
+                await self._let_be(row)
+                if row.error == LOST
+                else await self._end(row, READABLE, _S.UNCHANGED, by=by)
+            )
         else:
             is_mine = await self._replace(row, delivery, "", by=by)
         if not is_mine:
@@ -165,7 +175,8 @@ class Exchanges:
     async def watch(self) -> None:
         """Look again at orders whose exchange was given up: it may have been done after all.
 
-        Their customers hold what works no more, and were told the contrary.
+        Their customers hold what works no more, and were told the contrary. After a restore that
+        may be so for every order that runs: each is looked at until it could be read.
         """
         now = self._clock.now()
         given_up = and_(
@@ -177,6 +188,11 @@ class Exchanges:
         )
         for row in await self._rows(given_up, AT_ONCE):
             await self._look_late(row)
+        for row in await self._rows(and_(_LOST, ExchangeRow.next_at <= now), AT_ONCE):
+            if self._is_over(row):
+                await self._let_be(row)
+            else:
+                await self._look_late(row)
 
     async def _send(self, row: Row[Any]) -> None:
         lane, started, now = self._lane(row), self._clock.elapsed(), self._clock.now()
@@ -276,6 +292,10 @@ class Exchanges:
                     return
             except DeliveredBefore as known:
                 log.warning("exchanged for another's", order=order, holder=known.order)
+        # Sent just before the books were lost, it may be done as late as any other.
+        is_sure = row.error == LOST and began_at - row.asked_at >= SURE
+        if is_sure and look is not None and look.is_same and await self._let_be(row, began_at):
+            return
         async with self._database.write() as tx:
             await self._set(tx, row, (_S.UNCHANGED,), next_at=self._clock.now() + WATCH)
 
@@ -284,14 +304,38 @@ class Exchanges:
     ) -> bool:
         """The same for what was given up, unless another exchange moved since the reading."""
         async with self._database.write() as tx:
-            is_there = await self._is_there(tx, row.order_id)
-            moved = exists().where(
-                ExchangeRow.order_id == row.order_id,
-                or_(ExchangeRow.ended_at.is_(None), ExchangeRow.ended_at >= read_at),
-            )
-            if not is_there or await tx.scalar(select(moved)):
+            if not await self._is_still(tx, row, read_at):
                 return False
             return await self._give(tx, row, (_S.UNCHANGED,), delivery, raw)
+
+    async def _is_still(self, tx: AsyncConnection, row: Row[Any], read_at: datetime) -> bool:
+        """Whether the order is there, and no other exchange of it has moved since the reading."""
+        is_there = await self._is_there(tx, row.order_id)
+        moved = exists().where(
+            ExchangeRow.order_id == row.order_id,
+            ExchangeRow.id != row.id,
+            or_(ExchangeRow.ended_at.is_(None), ExchangeRow.ended_at >= read_at),
+        )
+        return is_there and not await tx.scalar(select(moved))
+
+    async def _let_be(self, row: Row[Any], read_at: datetime | None = None) -> bool:
+        """Nothing was lost with the books that a restore put away, so nothing of it is kept.
+
+        Not where another exchange has moved since `read_at`: what was read may be old by now.
+        """
+        async with self._database.write() as tx:
+            if read_at is not None and not await self._is_still(tx, row, read_at):
+                return False
+            gone = delete(ExchangeRow).where(ExchangeRow.id == row.id, _LOST)
+            let_be = await tx.scalar(gone.returning(ExchangeRow.id))
+        self._looks.end(row.id)
+        return let_be is not None
+
+    def _is_over(self, row: Row[Any]) -> bool:
+        """Whether it matters no more what an order holds: refunded, or its time has ended."""
+        is_refunded: bool = row.order_state != OrderState.DELIVERED
+        ends_at = None if row.days is None else row.placed_at + timedelta(days=row.days)
+        return is_refunded or (ends_at is not None and ends_at <= self._clock.now())
 
     async def _ask_owners(self, row: Row[Any]) -> None:
         """Only they can say what the order holds: told at once, and every hour."""
@@ -311,7 +355,8 @@ class Exchanges:
     ) -> bool:
         """The new credentials in the place of the old ones: sealed, found by, and owed at once."""
         async with self._database.write() as tx:
-            return await self._give(tx, row, READABLE, delivery, raw, by=by)
+            sources = (_S.UNCHANGED,) if row.error == LOST else READABLE
+            return await self._give(tx, row, sources, delivery, raw, by=by)
 
     async def _give(
         self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],
@@ -398,6 +443,14 @@ class Exchanges:
         rows = await self._rows(and_(_UNDER_WAY, ExchangeRow.order_id == order), 1)
         return rows[0] if rows else None
 
+    async def _to_say(self, order: OrderId) -> Row[Any] | None:
+        """What an owner may end by saying what the order holds."""
+        row = await self._under_way(order)
+        if row is not None:
+            return row if row.state in READABLE else None
+        rows = await self._rows(and_(_LOST, ExchangeRow.order_id == order), 1)
+        return rows[0] if rows else None
+
     async def _rows(self, which: Any, most: int) -> Sequence[Row[Any]]:
         """Exchanges, those that wait longest first, with what their orders say."""
         query = (
@@ -408,6 +461,8 @@ class Exchanges:
                 OrderRow.provider,
                 OrderRow.plan,
                 OrderRow.quantity,
+                OrderRow.days,
+                OrderRow.sent_at.label("placed_at"),
                 OrderRow.upstream_order_id,
                 OrderRow.state.label("order_state"),
             )

@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import exists, func, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.db.models import AttemptRow, ExchangeRow, LaneRow, OrderRow, UpstreamOrderRow
+from bot.db.models import (
+    AttemptRow,
+    ExchangeRow,
+    LaneRow,
+    OrderRow,
+    SubscriptionRow,
+    UpstreamOrderRow,
+)
 from bot.db.session import Database
 from bot.domain.catalog import Plan
 from bot.domain.clock import Clock
-from bot.domain.exchanges import ExchangeState
+from bot.domain.exchanges import LOST, ExchangeState
 from bot.domain.money import Money
 from bot.domain.notices import (
     OrderInDoubt,
@@ -197,6 +205,7 @@ class Placing:
                 .where(ExchangeRow.state.in_((ExchangeState.ASKED, ExchangeState.SENDING)))
                 .values(state=ExchangeState.UNCLEAR, sent_at=now, next_at=now, error="restored")
             )
+            await self._look_for_lost_exchanges(tx, now)
             known = select(func.coalesce(func.max(UpstreamOrderRow.id), 0)).scalar_subquery()
             rows = await tx.execute(
                 select(*ORDER)
@@ -222,6 +231,28 @@ class Placing:
                 await self._outbox.owe_owners(tx, OrderNeedsPerson(order))
                 found.append(order)
         return tuple(found)
+
+    async def _look_for_lost_exchanges(self, tx: AsyncConnection, now: datetime) -> None:
+        """Have each delivered order that runs read again: it may hold other proxies by now.
+
+        What can be exchanged is sold by the period, and nothing else is. An order that waits for
+        that already goes on waiting.
+        """
+        runs = exists().where(
+            SubscriptionRow.order_id == OrderRow.id, SubscriptionRow.ends_at > now
+        )
+        waits = exists().where(
+            ExchangeRow.order_id == OrderRow.id,
+            ExchangeRow.state == ExchangeState.UNCHANGED,
+            ExchangeRow.error == LOST,
+        )
+        at = literal(now, ExchangeRow.asked_at.type)
+        orders = select(
+            OrderRow.id, literal(f"{LOST} {now.isoformat()}"), literal(ExchangeState.UNCHANGED),
+            literal(LOST), at, at, at,
+        ).where(OrderRow.state == _S.DELIVERED, runs, ~waits)  # fmt: skip
+        columns = ["order_id", "intent", "state", "error", "asked_at", "next_at", "ended_at"]
+        await tx.execute(insert(ExchangeRow).from_select(columns, orders))
 
     async def tell_slow(self) -> None:
         """Bring the living screens of orders up to date that have waited for 20 seconds."""

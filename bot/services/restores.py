@@ -47,6 +47,8 @@ class Missing:
 
     money: tuple[str, ...]
     """Top-ups, debits and refunds, one line each."""
+    exchanges: tuple[str, ...]
+    """Of orders that the backup has: what was asked for or done since, one line each."""
     orders: int
 
 
@@ -102,6 +104,8 @@ class Restores:
             if missing is not None:
                 for detail in batches(missing.money):
                     await self._outbox.owe_owners(tx, Trouble("restored_money", detail))
+                for detail in batches(missing.exchanges):
+                    await self._outbox.owe_owners(tx, Trouble("restored_exchanges", detail))
         return await self._placing.set_aside()
 
     async def latest(self) -> datetime | None:
@@ -213,22 +217,44 @@ def missing_from(backup: Path, old: Path) -> Missing | None:
         "SELECT count(*) FROM main.orders one WHERE NOT EXISTS ("
         " SELECT 1 FROM restored.orders other WHERE other.tag = one.tag)"
     )
+    # By tag: an order that the backup lacks may have the number of another one in it.
+    exchanges = (
+        "SELECT mine.id, mine.customer_id, one.state, one.asked_at FROM main.exchanges one"
+        " JOIN main.orders mine ON mine.id = one.order_id"
+        " JOIN restored.orders theirs ON theirs.tag = mine.tag"
+        # What certainly changed nothing is not missed.
+        " WHERE one.state NOT IN ('refused', 'lacking', 'unchanged') AND NOT EXISTS ("
+        " SELECT 1 FROM restored.exchanges other WHERE other.order_id = theirs.id"
+        " AND other.intent = one.intent AND other.state = one.state) ORDER BY one.id"
+    )
     try:
         with closing(sqlite3.connect(_read_only(old), uri=True)) as opened:
             opened.execute("ATTACH ? AS restored", (_read_only(backup),))
             rows = opened.execute(query).fetchall()
             count = opened.execute(orders).fetchone()[0]
+            # The old database may be as old as a shop that knew of no exchanges.
+            known = "SELECT 1 FROM main.sqlite_master WHERE name = 'exchanges'"
+            moved = (
+                opened.execute(exchanges).fetchall() if opened.execute(known).fetchone() else ()
+            )
     except sqlite3.Error as error:
         log.warning("the old database cannot be compared", reason=str(error))
         return None
-    return Missing(tuple(_line(*row) for row in rows), int(count))
+    return Missing(
+        tuple(_line(*row) for row in rows),
+        tuple(f"#{order} of {who} ({state}, {_moment(at)})" for order, who, state, at in moved),
+        int(count),
+    )
 
 
 def _line(kind: str, source: str, destination: str, micros: int, at: int) -> str:
     who = (source if kind == "debit" else destination).removeprefix("customer:")
     sign = "-" if kind == "debit" else "+"
-    moment = _EPOCH + timedelta(microseconds=at)
-    return f"{who} {sign}{Money(micros)} ({kind}, {moment:%Y-%m-%d %H:%M} UTC)"
+    return f"{who} {sign}{Money(micros)} ({kind}, {_moment(at)})"
+
+
+def _moment(at: int) -> str:
+    return f"{_EPOCH + timedelta(microseconds=at):%Y-%m-%d %H:%M} UTC"
 
 
 def _read_only(file: Path) -> str:

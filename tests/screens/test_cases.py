@@ -18,7 +18,7 @@ from bot.callbacks import (
     ShowStrays,
 )
 from bot.domain.cases import Case
-from bot.domain.exchanges import READABLE, UNDER_WAY, ExchangeState, Wish
+from bot.domain.exchanges import LOST, READABLE, UNDER_WAY, ExchangeState, Wish
 from bot.domain.orders import OPEN, Move, OrderId, OrderState, UpstreamOrder
 from bot.domain.requests import RefundPreview
 from bot.screens import cases
@@ -105,6 +105,8 @@ def test_an_order_tells_who_wanted_and_who_ended_its_exchanges() -> None:
         Wish(NOON, ExchangeState.REFUSED, NOON, NOON, error="not_found_error"),
         Wish(NOON, ExchangeState.DONE, NOON, NOON, "owner:900"),
         Wish(NOON, ExchangeState.UNCLEAR, NOON),
+        Wish(NOON, ExchangeState.DONE, None, NOON, error=LOST),
+        Wish(NOON, ExchangeState.UNCHANGED, None, NOON, error=LOST),
     )
 
     screen = order_file(EN, replace(FILE, exchanges=wishes))
@@ -114,6 +116,8 @@ def test_an_order_tells_who_wanted_and_who_ended_its_exchanges() -> None:
         f"{AT} · wanted by the customer: not done, {AT}, by the bot (not_found_error)\n"
         f"{AT} · wanted by the customer: delivered anew, {AT}, by owner 900\n"
         f"{AT} · wanted by the customer: no answer, so the order is read\n"
+        f"{AT} · after a restore: other proxies were found, and delivered anew, {AT}, by the bot\n"
+        f"{AT} · after a restore: still to be compared with the provider\n"
     ) in visible(screen)
     assert payloads(screen)[:-2] == [
         HandOver(order=42), RefundFor(order=42), Reply(customer=1001), OwnerOrder(order=42)

@@ -26,6 +26,7 @@ TROUBLES = (
     (Trouble("no_answer", "2"), "Account: 2"),
     (Trouble("restored", "2026-11-22T10:00:00+00:00"), "made: 22 Nov 2026, 10:00 UTC"),
     (Trouble("restored_money", "1 +5.00 USD"), "Enter each of them again"),
+    (Trouble("restored_exchanges", "#1 of 7 (done)"), "Nothing is sent again."),
     (Trouble("restored_orders", "ord_1; ord_2"), "Detail: ord_1; ord_2"),
     (Trouble("restored_orders", "0"), "holds nothing that the restored books"),
     (Trouble("backup_failed", "disk"), "The backup failed."),

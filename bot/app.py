@@ -34,7 +34,8 @@ from bot.services.desk import ShopDesk
 from bot.services.exchanges import Exchanges
 from bot.services.formats import Formats
 from bot.services.fulfilment import LaneWorker
-from bot.services.lanes import Account, Lane, Lanes, fingerprint
+from bot.services.lane import Lane
+from bot.services.lanes import Account, Lanes, fingerprint
 from bot.services.leases import LASTS, Lease
 from bot.services.looks import Looks
 from bot.services.markup import Markup

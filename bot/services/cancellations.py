@@ -15,7 +15,8 @@ from bot.domain.errors import Busy, NotFound, OutOfService, Refused, UpstreamErr
 from bot.domain.notices import SubscriptionRuns
 from bot.domain.orders import CustomerId, LaneId, OrderId
 from bot.domain.subscriptions import Subscription, SubscriptionId
-from bot.services.lanes import Lane, Lanes
+from bot.services.lane import Lane
+from bot.services.lanes import Lanes
 from bot.services.outbox import Outbox
 from bot.services.wallets import owner
 from bot.upstreams.base import Listed

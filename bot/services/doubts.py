@@ -15,7 +15,8 @@ from bot.domain.clock import Clock
 from bot.domain.errors import UpstreamError
 from bot.domain.orders import OrderId, OrderState
 from bot.services.catalog import Catalog
-from bot.services.lanes import Lane, Lanes, Listing
+from bot.services.lane import Lane
+from bot.services.listings import Listing, Listings
 from bot.services.placing import LONGEST, Placing
 from bot.upstreams.base import Made
 
@@ -38,19 +39,19 @@ class Doubts:
         clock: Clock,
         catalog: Catalog,
         placing: Placing,
-        lanes: Lanes,
+        listings: Listings,
     ) -> None:
         self._lane = lane
         self._database = database
         self._clock = clock
         self._catalog = catalog
         self._placing = placing
-        self._lanes = lanes
+        self._listings = listings
 
     async def find_out(self, doubtful: Sequence[Row[Any]]) -> None:
         """Let one listing decide every order in doubt that it can."""
         try:
-            listing = await self._lanes.list(self._lane)
+            listing = await self._listings.read(self._lane)
         except UpstreamError as error:
             # A listing that failed says nothing, above all not that there is no order.
             log.warning("list cannot be read", lane=self._lane.id, code=error.code)

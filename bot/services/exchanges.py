@@ -35,7 +35,8 @@ from bot.domain.notices import (
 )
 from bot.domain.orders import CustomerId, Delivery, LaneId, OrderId, OrderState
 from bot.services.delivery import Deliveries, proxies_in
-from bot.services.lanes import Lane, Lanes
+from bot.services.lane import Lane
+from bot.services.lanes import Lanes
 from bot.services.looks import Looks
 from bot.services.orders import INTENT, Orders
 from bot.services.outbox import Outbox

@@ -28,7 +28,8 @@ from bot.domain.notices import OrderToDeliver, Trouble
 from bot.domain.orders import OrderId, OrderState
 from bot.services.catalog import Catalog
 from bot.services.doubts import Doubts
-from bot.services.lanes import FRESH, READ_AGAIN, Lane, Lanes
+from bot.services.lane import Lane
+from bot.services.lanes import FRESH, READ_AGAIN, Lanes
 from bot.services.outbox import Outbox
 from bot.services.placing import LONGEST, SEND_WITHIN, Placing
 from bot.services.rows import IS_OPEN, ORDER
@@ -86,11 +87,12 @@ class LaneWorker:
         self._outbox = outbox
         self._jitter = jitter
         self._doubts = Doubts(
-            lane, database=database, clock=clock, catalog=catalog, placing=placing, lanes=lanes
-        )
+            lane, database=database, clock=clock, catalog=catalog, placing=placing,
+            listings=lanes.listings,
+        )  # fmt: skip
         self._strays = Strays(
-            lane, database=database, clock=clock, catalog=catalog, wallets=wallets, lanes=lanes,
-            outbox=outbox,
+            lane, database=database, clock=clock, catalog=catalog, wallets=wallets,
+            listings=lanes.listings, outbox=outbox,
         )  # fmt: skip
         self._unreadable_since: datetime | None = None
         self._failed_at: datetime | None = None

@@ -1,54 +1,38 @@
-"""Lanes: the upstream accounts of this process, and what each was last seen to hold."""
+"""Lanes: the upstream accounts of this process, their balances and their stops."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Row,
-    Select,
-    and_,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from bot.db.models import ExchangeRow, LaneRow, OrderRow, SubscriptionRow, UpstreamOrderRow
-from bot.db.session import Database, insert_missing
+from bot.db.models import ExchangeRow, LaneRow, OrderRow, UpstreamOrderRow
+from bot.db.session import Database
 from bot.domain.clock import Clock
-from bot.domain.errors import OutOfService, StartRefused, UpstreamError
+from bot.domain.errors import OutOfService, UpstreamError
 from bot.domain.exchanges import READ_FOR, READABLE
 from bot.domain.money import BOOKS, Money
-from bot.domain.notices import Trouble, batches
+from bot.domain.notices import Trouble
 from bot.domain.orders import LaneId, OrderState
 from bot.services.catalog import Catalog
+from bot.services.lane import Lane, Reading
+from bot.services.listings import SAME_ACCOUNT, Listings
 from bot.services.outbox import Outbox
 from bot.services.rows import IS_OPEN
-from bot.services.stops import RESTORED, SHOP, Stops, lane_scope
-from bot.services.subscriptions import begin
-from bot.upstreams.base import Listed, Upstream
+from bot.services.stops import SHOP, Stops, lane_scope
+from bot.upstreams.base import Upstream
 
 FRESH = timedelta(seconds=30)
 """How old the evidence of list and balance may be when an order is placed."""
 READ_AGAIN = timedelta(seconds=3)
 """A lane that could not be read is left alone for so long."""
-MOST_PAGES = 10
-FIRST_PAGES = 200
-"""The first reading of a list goes on to its end, so that old orders are not taken for strays."""
-
-SAME_ACCOUNT = "same_account"
 OUT_OF_SERVICE = frozenset(
     {
         "unauthorized", "insufficient_balance", "invalid_api_key", "insufficient_permissions",
@@ -71,61 +55,6 @@ def fingerprint(token: str) -> str:
     return hashlib.sha256(b"lane:" + token.encode()).hexdigest()[:32]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A list and a balance read together: the evidence for finding out later."""
-
-    began_at: datetime
-    balance: Money | None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """An order list, read to where nothing new comes."""
-
-    began_at: datetime
-    is_proof: bool
-    """It showed the newest order known before; one that hides that may hide any other."""
-
-
-@dataclass(slots=True)
-class Lane:
-    """One upstream account; its orders are placed one at a time."""
-
-    id: LaneId
-    upstream: Upstream
-    is_listed: bool
-    list_names_plans: bool | None
-    list_tells_tags: bool | None
-    """Whether the list returns the tag of an order; None until it showed an order of ours."""
-    reading: Reading | None = None
-    balance: Money | None = None
-    balance_at: datetime | None = None
-    no_exchange_until: datetime | None = None
-    """Our account may not exchange proxies: until then nobody asks it again."""
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def tells_plans_apart(self) -> bool:
-        """Whether the list carries provider and plan, so that one doubt blocks only its like."""
-        return self.list_names_plans is True
-
-    @property
-    def tells_orders_apart(self) -> bool:
-        """Whether the list carries our own tag, so that one doubt blocks nothing."""
-        return self.list_tells_tags is True
-
-    @property
-    def is_by_hand(self) -> bool:
-        """No call tells what was bought: an owner delivers every order."""
-        return not self.upstream.tells_credentials
-
-    def may_exchange(self, now: datetime) -> bool:
-        """Whether proxies can be exchanged here, as far as anybody knows."""
-        is_lacking = self.no_exchange_until is not None and now < self.no_exchange_until
-        return self.upstream.exchange is not None and not is_lacking
-
-
 class Lanes:
     """Every lane that this process has a token for."""
 
@@ -145,6 +74,7 @@ class Lanes:
         self._accounts = accounts
         self._catalog = catalog
         self._lanes: dict[LaneId, Lane] = {}
+        self.listings = Listings(database, clock, outbox, stops, catalog, self.of)
         self.are_open = False
         """Every configured account has its lane; until then a lane may only seem abandoned."""
 
@@ -199,7 +129,7 @@ class Lanes:
             if not lane.is_listed:
                 # Now if it can be, so that two tokens of one account are found out at the start.
                 with suppress(UpstreamError):
-                    await self.list(lane)
+                    await self.listings.read(lane)
         if all_open and not self.are_open:
             await self._part_twins()
         self.are_open = all_open
@@ -211,33 +141,10 @@ class Lanes:
         Every id seen is kept: what is known before an order is placed cannot be that order.
         """
         began_at = self._clock.now()
-        await self.list(lane)
+        await self.listings.read(lane)
         balance = await self.read_balance(lane)
         lane.reading = Reading(began_at, balance)
         return lane.reading
-
-    async def list(self, lane: Lane) -> Listing:
-        """Page through the order list until nothing new comes.
-
-        Raises `UpstreamError`: a listing that failed anywhere says nothing at all.
-        """
-        began_at = self._clock.now()
-        newest = await self._newest(lane)
-        seen: dict[str, Listed] = {}
-        pages = MOST_PAGES if lane.is_listed else FIRST_PAGES
-        for number in range(1, pages + 1):
-            page = await lane.upstream.recent(number)
-            fresh = {one.reference: one for one in page.orders if one.reference not in seen}
-            seen.update(fresh)
-            if page.is_last or not fresh:
-                break
-            # The order of the list is not documented, so one known id does not end it:
-            # two whole pages of nothing new do, once the newest was seen.
-            is_seen = newest is None or newest in seen
-            if lane.is_listed and number >= 2 and is_seen and not await self._unknown(lane, fresh):
-                break
-        await self._keep(lane, tuple(seen.values()))
-        return Listing(began_at, newest is None or newest in seen)
 
     async def read_balance(self, lane: Lane) -> Money | None:
         """What our account holds, in the currency of the books; None where it cannot be told."""
@@ -355,128 +262,6 @@ class Lanes:
             )
             return (await tx.execute(made.returning(*LaneRow.__table__.c))).one()
 
-    async def _newest(self, lane: Lane) -> str | None:
-        """The order known last, which a list must show; None where there is none.
-
-        Nor where that one was cancelled: a list may leave those out.
-        """
-        is_cancelled = exists().where(
-            SubscriptionRow.lane_id == UpstreamOrderRow.lane_id,
-            SubscriptionRow.reference == UpstreamOrderRow.reference,
-            SubscriptionRow.cancelled_at.is_not(None),
-        )
-        query = (
-            select(UpstreamOrderRow.reference, is_cancelled.label("is_cancelled"))
-            .where(UpstreamOrderRow.lane_id == lane.id)
-            .order_by(UpstreamOrderRow.id.desc())
-            .limit(1)
-        )
-        async with self._database.read() as reader:
-            row = (await reader.execute(query)).one_or_none()
-        return None if row is None or row.is_cancelled else str(row.reference)
-
-    async def _unknown(self, lane: Lane, listed: Iterable[str]) -> set[str]:
-        listed = set(listed)
-        query = select(UpstreamOrderRow.reference).where(
-            UpstreamOrderRow.lane_id == lane.id, UpstreamOrderRow.reference.in_(listed)
-        )
-        async with self._database.read() as reader:
-            return listed - set((await reader.scalars(query)).all())
-
-    async def _capabilities(
-        self, lane: Lane, listed: Sequence[Listed]
-    ) -> tuple[bool | None, bool | None]:
-        """Whether the list names provider and plan as we do, and returns our tags.
-
-        Orders that we know prove it, or disprove it; before there are any, it is enough that
-        every row names a plan of the price list. None where neither says anything.
-        """
-        said = {one.reference: (one.provider, one.plan) for one in listed}
-        tags = {one.reference: one.tag for one in listed}
-        query = (
-            select(UpstreamOrderRow.reference, OrderRow.provider, OrderRow.plan, OrderRow.tag)
-            .join(OrderRow, OrderRow.id == UpstreamOrderRow.order_id)
-            .where(UpstreamOrderRow.lane_id == lane.id, UpstreamOrderRow.reference.in_(said))
-        )
-        async with self._database.read() as reader:
-            ours = (await reader.execute(query)).all()
-        name = lane.upstream.name
-        if not ours:
-            known = [self._catalog.knows(name, *one) for one in said.values()]
-            return (True if known and all(known) else None), None
-        return (
-            all(said[row.reference] == (row.provider, row.plan) for row in ours),
-            all(tags[row.reference] == row.tag for row in ours),
-        )
-
-    async def _keep(self, lane: Lane, listed: Sequence[Listed]) -> None:
-        names, tags = await self._capabilities(lane, listed)
-        unknown = await self._unknown(lane, (one.reference for one in listed))
-        learned = {
-            name: told
-            for name, told in (("list_names_plans", names), ("list_tells_tags", tags))
-            if told is not None and told != getattr(lane, name)
-        }
-        if not unknown and lane.is_listed and not learned:
-            return
-        now = self._clock.now()
-        async with self._database.write() as tx:
-            # Asked here: another process may have listed it first since this one opened the lane.
-            is_first = not await tx.scalar(select(LaneRow.is_listed).where(LaneRow.id == lane.id))
-            shared = await self._shared(tx, lane, unknown)
-            new = [one for one in listed if one.reference in unknown]
-            if new:
-                await tx.execute(
-                    # Another process may have written one down since: either row will do.
-                    insert_missing(tx, UpstreamOrderRow),
-                    [
-                        {
-                            "lane_id": lane.id,
-                            "reference": one.reference,
-                            "provider": one.provider,
-                            "plan": one.plan,
-                            "tag": one.tag,
-                            "quantity": one.quantity,
-                            "subscription": one.subscription,
-                            # Older than the bot's first look, or of a twin: never one of ours.
-                            "is_flagged": int(is_first or one.reference in shared),
-                            "seen_at": now,
-                        }
-                        for one in new
-                    ],
-                )
-            values = {"is_listed": 1} | {name: int(told) for name, told in learned.items()}
-            await tx.execute(update(LaneRow).where(LaneRow.id == lane.id).values(**values))
-            if shared:
-                for twin in (lane.id, *sorted(set(shared.values()))):
-                    await self._stops.stop(tx, lane_scope(twin), SAME_ACCOUNT, "shop")
-                await self._outbox.owe_owners(tx, Trouble("same_account", lane.upstream.name))
-            if is_first and await self._stops.reason(tx, SHOP) == RESTORED:
-                # Made after the backup: flagged above, so that no order of ours takes one over.
-                for detail in batches(one.reference for one in new) or ("0",):
-                    await self._outbox.owe_owners(tx, Trouble("restored_orders", detail))
-                if lane.upstream.subscriptions is not None:
-                    # No order takes them over, and each would be paid for again and again.
-                    for one in new:
-                        if not one.is_cancelled:
-                            await begin(tx, lane.id, one.reference, one.plan or "", now)
-        is_start = not lane.is_listed
-        lane.is_listed = True
-        lane.list_names_plans = lane.list_names_plans if names is None else names
-        lane.list_tells_tags = lane.list_tells_tags if tags is None else tags
-        if shared and is_start:
-            raise StartRefused("GATEPROXY_TOKENS: two tokens belong to one account")
-
-    async def _shared(
-        self, tx: AsyncConnection, lane: Lane, listed: set[str] | Select[str]
-    ) -> dict[str, LaneId]:
-        """Which of these ids another lane of this process lists as well, and which lane."""
-        others = [one.id for one in self.of(lane.upstream.name) if one.id != lane.id]
-        query = select(UpstreamOrderRow.reference, UpstreamOrderRow.lane_id).where(
-            UpstreamOrderRow.reference.in_(listed), UpstreamOrderRow.lane_id.in_(others)
-        )
-        return {row.reference: LaneId(row.lane_id) for row in (await tx.execute(query)).all()}
-
     async def _part_twins(self) -> None:
         """End the stops of lanes that share their account with no other lane here any more."""
         async with self._database.write() as tx:
@@ -485,5 +270,5 @@ class Lanes:
                 if stops.get(lane_scope(lane.id)) == SAME_ACCOUNT:
                     mine = aliased(UpstreamOrderRow)
                     listed = select(mine.reference).where(mine.lane_id == lane.id)
-                    if not await self._shared(tx, lane, listed):
+                    if not await self.listings.shared(tx, lane, listed):
                         await self._stops.end(tx, lane_scope(lane.id))

@@ -45,7 +45,8 @@ from bot.domain.orders import (
 from bot.domain.wallets import PostingKind
 from bot.services.catalog import Catalog
 from bot.services.delivery import Deliveries
-from bot.services.lanes import Lane, Lanes
+from bot.services.lane import Lane
+from bot.services.lanes import Lanes
 from bot.services.moves import Moves
 from bot.services.outbox import Outbox
 from bot.services.rows import IS_OPEN, ORDER, order_of, row_of

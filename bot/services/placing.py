@@ -30,7 +30,8 @@ from bot.domain.notices import (
     Trouble,
 )
 from bot.domain.orders import OPEN, CustomerId, Delivery, LaneId, OrderId, OrderState
-from bot.services.lanes import Lane, Lanes
+from bot.services.lane import Lane
+from bot.services.lanes import Lanes
 from bot.services.moves import Moves, Taken
 from bot.services.orders import SLOW
 from bot.services.outbox import Outbox

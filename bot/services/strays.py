@@ -19,7 +19,9 @@ from bot.domain.orders import OrderState
 from bot.domain.wallets import PostingKind
 from bot.services.catalog import Catalog
 from bot.services.doubts import may_have_made
-from bot.services.lanes import READ_AGAIN, Lane, Lanes
+from bot.services.lane import Lane
+from bot.services.lanes import READ_AGAIN
+from bot.services.listings import Listings
 from bot.services.moves import stray_reference
 from bot.services.outbox import Outbox
 from bot.services.rows import IS_OPEN, ORDER
@@ -46,7 +48,7 @@ class Strays:
         clock: Clock,
         catalog: Catalog,
         wallets: Wallets,
-        lanes: Lanes,
+        listings: Listings,
         outbox: Outbox,
     ) -> None:
         self._lane = lane
@@ -54,7 +56,7 @@ class Strays:
         self._clock = clock
         self._catalog = catalog
         self._wallets = wallets
-        self._lanes = lanes
+        self._listings = listings
         self._outbox = outbox
         self._watched_at: datetime | None = None
 
@@ -67,7 +69,7 @@ class Strays:
             return
         self._watched_at = now
         try:
-            await self._lanes.list(self._lane)
+            await self._listings.read(self._lane)
         except UpstreamError as error:
             log.warning("list cannot be read", lane=self._lane.id, code=error.code)
             return

@@ -15,7 +15,8 @@ from bot.domain.errors import Busy, OutOfService, Refused, UpstreamError
 from bot.domain.notices import UsageUnwatched
 from bot.domain.orders import CustomerId, LaneId, OrderId, OrderState
 from bot.domain.usage import Measured, pace
-from bot.services.lanes import Lane, Lanes
+from bot.services.lane import Lane
+from bot.services.lanes import Lanes
 from bot.services.outbox import Outbox
 from bot.services.rows import ORDER, order_of
 from bot.services.usage import Usages

@@ -22,7 +22,8 @@ from bot.domain.errors import CustomerError, UpstreamError
 from bot.every import every
 from bot.process import IDLE_SECONDS
 from bot.services.fulfilment import LOOK
-from bot.services.lanes import Account, Lane, fingerprint
+from bot.services.lane import Lane
+from bot.services.lanes import Account, fingerprint
 from bot.services.leases import RENEW, LeaseLost
 from bot.upstreams.sandbox_stat import STAT_KEY
 from tests.bench import seeds, settings_for

@@ -442,7 +442,7 @@ async def _bind(bench: Bench, order: OrderId) -> None:
 async def _listed(bench: Bench, order: OrderId) -> None:
     await _reviewed(bench, order)
     for lane in bench.shop.lanes:
-        await bench.shop.lanes.list(lane)
+        await bench.shop.lanes.listings.read(lane)
 
 
 async def _refunded(bench: Bench, order: OrderId) -> object:

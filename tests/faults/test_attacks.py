@@ -112,7 +112,7 @@ async def test_an_order_bound_to_another_upstream_order_lets_the_first_one_go(
     order = await under_review_with_its_order_known(bench)
     bought_by_hand(bench)
     await bench.pass_time(1)
-    await bench.shop.lanes.list(next(iter(bench.shop.lanes)))
+    await bench.shop.lanes.listings.read(next(iter(bench.shop.lanes)))
     _, strays = await bench.shop.cases.strays(order)
 
     await bench.shop.cases.bind(order, strays[0].id, OWNER)

@@ -27,7 +27,7 @@ async def in_review(bench: Bench) -> OrderId:
     line = await bench.buy(customer)
     await bench.work()
     await bench.shop.placing.review(line.order.id, "too_many_candidates")
-    await bench.shop.lanes.list(next(iter(bench.shop.lanes)))
+    await bench.shop.lanes.listings.read(next(iter(bench.shop.lanes)))
     return line.order.id
 
 

@@ -21,7 +21,7 @@ from bot.domain.catalog import Plan
 from bot.domain.money import usd
 from bot.domain.orders import CustomerId, OrderId, OrderState, parse_proxies
 from bot.domain.requests import TopUp
-from bot.services.lanes import Lane
+from bot.services.lane import Lane
 from bot.services.leases import LASTS, RENEW, Lease, LeaseLost
 from bot.services.placing import Claimed
 from bot.upstreams.base import PriceList

@@ -13,7 +13,8 @@ from bot.db.models import UpstreamOrderRow
 from bot.domain.errors import OfferGone, StartRefused
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
-from bot.services.lanes import Lane, Lanes
+from bot.services.lane import Lane
+from bot.services.listings import Listings
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import Bench, HandClock, opened
@@ -48,10 +49,10 @@ async def test_two_processes_that_list_the_same_order_at_once_both_go_on(
 ) -> None:
     async with opened(database_url, sandbox, clock) as other:
         both_know = asyncio.Barrier(2)
-        really_unknown = Lanes._unknown
+        really_unknown = Listings._unknown
 
-        async def unknown(lanes: Lanes, lane: Lane, listed: Iterable[str]) -> set[str]:
-            found = await really_unknown(lanes, lane, listed)
+        async def unknown(listings: Listings, lane: Lane, listed: Iterable[str]) -> set[str]:
+            found = await really_unknown(listings, lane, listed)
             await both_know.wait()
             return found
 
@@ -59,8 +60,10 @@ async def test_two_processes_that_list_the_same_order_at_once_both_go_on(
         sandbox._make(sandbox.accounts[token], token, "nodemaven", "1", Fault())
         shops = (bench.shop, other.shop)
         with monkeypatch.context() as patch:
-            patch.setattr(Lanes, "_unknown", unknown)
-            await asyncio.gather(*(shop.lanes.list(lane) for shop in shops for lane in shop.lanes))
+            patch.setattr(Listings, "_unknown", unknown)
+            await asyncio.gather(
+                *(shop.lanes.listings.read(lane) for shop in shops for lane in shop.lanes)
+            )
 
         async with bench.shop.database.read() as reader:
             kept = await reader.scalars(select(UpstreamOrderRow.reference))

@@ -174,6 +174,11 @@ LAWS["0015"] = f"""
     ix_upstream_orders_lane_id
 """
 LAWS["0016"] = LAWS["0015"]
+LAWS["0017"] = f"""
+    {LAWS["0016"]}
+    ck_upstream_orders_is_listed
+    ix_upstream_orders_unlisted
+"""
 GUARDED = {"0001": "postings", "0008": "plan_changes"}
 """The migrations that make triggers, and the table of each."""
 

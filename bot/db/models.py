@@ -531,7 +531,15 @@ class UpstreamOrderRow(Base):
         UniqueConstraint("lane_id", "reference"),
         UniqueConstraint("order_id"),
         CheckConstraint("is_flagged IN (0, 1)", name="is_flagged"),
+        CheckConstraint("is_listed IN (0, 1)", name="is_listed"),
         CheckConstraint("quantity > 0", name="quantity"),
+        Index(
+            "ix_upstream_orders_unlisted",
+            "lane_id",
+            "seen_at",
+            sqlite_where=text("is_listed = 0"),
+            postgresql_where=text("is_listed = 0"),
+        ),
         Index(
             "ix_upstream_orders_loose",
             "lane_id",
@@ -551,7 +559,9 @@ class UpstreamOrderRow(Base):
     tag: Mapped[str | None]
     order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
     is_flagged: Mapped[int] = mapped_column(server_default="0")
-    """Never a candidate: it is older than the bot, or an owner knows of it as a stray."""
+    """Never a candidate: older than the bot, known to owners as a stray, or ours by another id."""
+    is_listed: Mapped[int] = mapped_column(server_default="0")
+    """A list showed it by this id; one that only an answer told may stand there by another."""
     seen_at: Mapped[datetime]
     quantity: Mapped[int | None]
     subscription: Mapped[str | None]

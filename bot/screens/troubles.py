@@ -128,6 +128,14 @@ def _trouble(t: Texts, code: str, detail: str) -> Value:
                 "Orders in doubt come to the inbox now. "
                 "Give the bot an account of its own."
             )
+        case "other_ids":
+            said = t(
+                "<b>The provider lists orders by other ids than it gives when it sells them.</b> "
+                "So an order that somebody else makes with the bot's account can look like one of "
+                "the shop's; then it is not booked as a loss, and you are not told of it. "
+                "Let nobody else use the account, and compare its balance with the sales "
+                "now and then."
+            )
         case "notice_dead":
             said = t(
                 "<b>A message could not be delivered and was given up.</b> "

@@ -120,6 +120,16 @@ class Listings:
         async with self._database.read() as reader:
             return listed - set((await reader.scalars(query)).all())
 
+    async def _confirmed(self, lane: Lane, listed: Iterable[str]) -> Sequence[str]:
+        """Those that an answer told, and that a list shows now for the first time."""
+        query = select(UpstreamOrderRow.reference).where(
+            UpstreamOrderRow.lane_id == lane.id,
+            UpstreamOrderRow.is_listed == 0,
+            UpstreamOrderRow.reference.in_(set(listed)),
+        )
+        async with self._database.read() as reader:
+            return (await reader.scalars(query)).all()
+
     async def _capabilities(
         self, lane: Lane, listed: Sequence[Listed]
     ) -> tuple[bool | None, bool | None]:
@@ -149,12 +159,13 @@ class Listings:
     async def _keep(self, lane: Lane, listed: Sequence[Listed]) -> None:
         names, tags = await self._capabilities(lane, listed)
         unknown = await self._unknown(lane, (one.reference for one in listed))
+        confirmed = await self._confirmed(lane, (one.reference for one in listed))
         learned = {
             name: told
             for name, told in (("list_names_plans", names), ("list_tells_tags", tags))
             if told is not None and told != getattr(lane, name)
         }
-        if not unknown and lane.is_listed and not learned:
+        if not unknown and not confirmed and lane.is_listed and not learned:
             return
         now = self._clock.now()
         async with self._database.write() as tx:
@@ -175,12 +186,22 @@ class Listings:
                             "tag": one.tag,
                             "quantity": one.quantity,
                             "subscription": one.subscription,
+                            "is_listed": 1,
                             # Older than the bot's first look, or of a twin: never one of ours.
                             "is_flagged": int(is_first or one.reference in shared),
                             "seen_at": now,
                         }
                         for one in new
                     ],
+                )
+            if confirmed:
+                await tx.execute(
+                    update(UpstreamOrderRow)
+                    .where(
+                        UpstreamOrderRow.lane_id == lane.id,
+                        UpstreamOrderRow.reference.in_(confirmed),
+                    )
+                    .values(is_listed=1)
                 )
             values = {"is_listed": 1} | {name: int(told) for name, told in learned.items()}
             await tx.execute(update(LaneRow).where(LaneRow.id == lane.id).values(**values))

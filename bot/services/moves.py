@@ -266,6 +266,7 @@ class Moves:
                     quantity=row.quantity,
                     subscription=subscription,
                     order_id=row.id,
+                    is_listed=0,
                     seen_at=self._clock.now(),
                 )
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,6 +34,8 @@ log = structlog.get_logger()
 WATCH = timedelta(minutes=5)
 WATCHED_FOR = timedelta(hours=48)
 """An order that was given back may turn up at the upstream for so long."""
+LISTED_WITHIN = timedelta(hours=1)
+"""What no list shows by then, it shows by another id than the answer told, or not at all."""
 
 _S = OrderState
 
@@ -61,7 +64,11 @@ class Strays:
         self._watched_at: datetime | None = None
 
     async def watch(self) -> None:
-        """Every five minutes: an upstream order that nothing of ours explains is a stray."""
+        """Every five minutes: an upstream order that nothing of ours explains is a stray.
+
+        An order of ours explains it that may have made it, or that the list itself does not
+        show: nobody documents that a list tells the ids that the answers to orders told.
+        """
         now = self._clock.now()
         # Nothing is sold before the list was read once.
         pause = WATCH if self._lane.is_listed else READ_AGAIN
@@ -83,6 +90,8 @@ class Strays:
                     )
                 )
             ).all()
+            if not loose:
+                return
             # Read now: while the list was read, a person may have let an order wait again.
             undecided = (
                 await reader.execute(
@@ -93,25 +102,36 @@ class Strays:
                     )
                 )
             ).all()
+            # Read last: what is bound by now, and undecided no more, stands here.
+            oldest = min(one.seen_at for one in loose)
+            unlisted = await self._unlisted(reader, oldest - WATCHED_FOR)
         for stray in loose:
-            if not any(self._may_have_made(row, stray) for row in undecided):
+            if any(self._may_have_made(row, stray) for row in undecided):
+                continue
+            mine = next((row for row in unlisted if self._may_be(row, stray)), None)
+            if mine is None:
                 await self._write_off(stray)
+            elif now - mine.seen_at >= LISTED_WITHIN:
+                await self._set_apart(stray)
+
+    async def _unlisted(self, reader: AsyncConnection, since: datetime) -> Sequence[Row[Any]]:
+        """What answers told since then and no list has shown, the oldest first."""
+        query = (
+            select(UpstreamOrderRow.__table__)
+            .where(
+                UpstreamOrderRow.lane_id == self._lane.id,
+                UpstreamOrderRow.is_listed == 0,
+                UpstreamOrderRow.seen_at > since,
+            )
+            .order_by(UpstreamOrderRow.id)
+        )
+        return (await reader.execute(query)).all()
 
     async def _write_off(self, stray: Row[Any]) -> None:
         """Book what an unexplained upstream order cost as a loss, and tell the owners."""
         name = self._lane.upstream.name
         async with self._database.write() as tx:
-            flagged = await tx.scalar(
-                update(UpstreamOrderRow)
-                .where(
-                    UpstreamOrderRow.id == stray.id,
-                    UpstreamOrderRow.order_id.is_(None),
-                    UpstreamOrderRow.is_flagged == 0,
-                )
-                .values(is_flagged=1)
-                .returning(UpstreamOrderRow.id)
-            )
-            if flagged is None:
+            if not await self._flag(tx, stray):
                 return
             micros = await tx.scalar(
                 select(PlanRow.cost_micros)
@@ -123,17 +143,13 @@ class Strays:
                 )
             )
             cost = None if micros is None else Money(micros) * (stray.quantity or 1)
-            is_paid_again = self._lane.upstream.subscriptions is not None
-            if is_paid_again:
-                now = self._clock.now()
-                await begin(tx, self._lane.id, stray.reference, stray.plan or "", now)
             if cost is not None:
                 await self._wallets.post(
                     tx, PostingKind.STRAY, stray_reference(name, stray.reference),
                     upstream_account(name), LOSS, cost, actor="shop", reason="stray",
                 )  # fmt: skip
             await self._outbox.owe_owners(
-                tx, StrayFound(name, stray.reference, cost, is_paid_again)
+                tx, StrayFound(name, stray.reference, cost, self._is_paid_again)
             )
             if not await self._is_late(tx, stray):
                 # Nothing of ours was open that could have made it: somebody else did.
@@ -146,6 +162,41 @@ class Strays:
                 await self._outbox.owe_owners(
                     tx, Trouble("shared_account"), dedupe=f"shared:{self._lane.id}:{day}"
                 )
+
+    async def _set_apart(self, stray: Row[Any]) -> None:
+        """It may be one of ours by another id: nothing is booked, the owners are told once."""
+        name = self._lane.upstream.name
+        async with self._database.write() as tx:
+            if await self._flag(tx, stray):
+                await self._outbox.owe_owners(
+                    tx, Trouble("other_ids", name), dedupe=f"other_ids:{self._lane.id}"
+                )
+
+    async def _flag(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
+        """Look at it no more, and pay for no further period of it; False where it was bound."""
+        flagged = await tx.scalar(
+            update(UpstreamOrderRow)
+            .where(
+                UpstreamOrderRow.id == stray.id,
+                UpstreamOrderRow.order_id.is_(None),
+                UpstreamOrderRow.is_flagged == 0,
+            )
+            .values(is_flagged=1)
+            .returning(UpstreamOrderRow.id)
+        )
+        if flagged is not None and self._is_paid_again:
+            now = self._clock.now()
+            await begin(tx, self._lane.id, stray.reference, stray.plan or "", now)
+        return flagged is not None
+
+    @property
+    def _is_paid_again(self) -> bool:
+        return self._lane.upstream.subscriptions is not None
+
+    def _may_be(self, ours: Row[Any], stray: Row[Any]) -> bool:
+        """Whether this order of ours, which no list has shown, may be the listed one."""
+        is_earlier = ours.id < stray.id and stray.seen_at - ours.seen_at < WATCHED_FOR
+        return bool(stray.is_listed) and is_earlier and self._may_have_made(ours, stray)
 
     async def _is_late(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
         """Whether an order that was given back may have made it after all."""

@@ -42,6 +42,8 @@ class SandboxOrder:
     """How many more reads of this order say `pending`."""
     word: str = "completed"
     """The status once nothing is pending."""
+    listed_as: str | None = None
+    """The id by which the list shows it, where that is another one."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class GateProxySandbox(Pretence):
         self.orders: list[SandboxOrder] = []
         self.pricing_shape: PricingShape = "list"
         self.list_has_plan = True
+        self.list_has_ids = True
+        """Whether the list shows what is made now by the id that the answer to it told."""
         self.proxy_port: int | None = None
         """Where a pretend proxy listens on this machine: what is delivered then leads there."""
         self.list_lag = 0.0
@@ -248,6 +252,8 @@ class GateProxySandbox(Pretence):
             polls_left=fault.pending,
             word=fault.word,
         )
+        if not self.list_has_ids:
+            order.listed_as = f"{order.reference}_listed"
         self.orders.append(order)
         named = {"success": True, "order_id": order.reference, "status": self._status(order)}
         return _json({**named, **self._goods(order)})
@@ -266,7 +272,7 @@ class GateProxySandbox(Pretence):
     def _row(self, order: SandboxOrder) -> dict[str, object]:
         what = {"provider": order.provider, "plan": order.plan} if self.list_has_plan else {}
         return {
-            "order_id": order.reference,
+            "order_id": order.listed_as or order.reference,
             **what,
             "status": self._status(order),
             "price": float(order.cost),
@@ -278,11 +284,14 @@ class GateProxySandbox(Pretence):
         if order is None:
             return _refusal(404, "order_not_found")
         order.polls_left = max(order.polls_left - 1, 0)
-        whole = {**self._row(order), "provider": order.provider, "plan": order.plan}
+        asked = {"order_id": reference, "provider": order.provider, "plan": order.plan}
+        whole = {**self._row(order), **asked}
         return _json({"success": True, "order": {**whole, **self._goods(order)}})
 
     def _find(self, reference: str, token: str) -> SandboxOrder | None:
-        return next((one for one in self._of(token) if one.reference == reference), None)
+        return next(
+            (one for one in self._of(token) if reference in {one.reference, one.listed_as}), None
+        )
 
     def _status(self, order: SandboxOrder) -> str:
         return "pending" if order.polls_left else order.word

@@ -36,6 +36,7 @@ TROUBLES = (
     (Trouble("same_account"), "Two tokens belong to one account"),
     (Trouble("lane_without_token"), "no token in the settings"),
     (Trouble("shared_account"), "Somebody else buys with the bot's account"),
+    (Trouble("other_ids", "gateproxy"), "lists orders by other ids than it gives"),
     (Trouble("notice_dead"), "could not be delivered"),
     (Trouble("second_poller"), "Somebody else runs with the bot's token"),
     (Trouble("brand_new"), "Something of the shop needs you: brand_new."),

@@ -6,10 +6,11 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from bot.db.models import OutboxRow
+from bot.db.models import OutboxRow, PostingRow
 from bot.domain.errors import TooLate
 from bot.domain.money import usd
 from bot.domain.orders import OrderId, OrderState
+from bot.domain.wallets import PostingKind
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import GateProxySandbox
 from tests.bench import OWNER, Bench
@@ -26,6 +27,14 @@ async def owed(bench: Bench, chat: int) -> list[str]:
     async with bench.shop.database.read() as reader:
         found = await reader.scalars(select(OutboxRow.notice).where(OutboxRow.chat_id == chat))
         return list(found.all())
+
+
+async def booked_as_loss(bench: Bench) -> list[str]:
+    """The upstream orders that the books call a loss."""
+    strays = select(PostingRow.reference).where(PostingRow.kind == PostingKind.STRAY)
+    async with bench.shop.database.read() as reader:
+        found = (await reader.scalars(strays.order_by(PostingRow.id))).all()
+    return [reference.rpartition(":")[2] for reference in found]
 
 
 def foreign_order(sandbox: GateProxySandbox, *, plan: str = "1") -> None:
@@ -177,6 +186,105 @@ async def test_somebody_elses_order_is_never_sold_and_makes_the_bot_careful(benc
     await bench.shop.cases.bind(line.order.id, candidates[0].id, OWNER)
     await bench.work()
     assert await state(bench, line.order.id) is OrderState.DELIVERED
+
+
+async def test_orders_that_are_listed_under_other_ids_are_no_loss_and_nobody_elses(
+    bench: Bench,
+) -> None:
+    bench.sandbox.list_has_ids = False
+    customer = await bench.customer(1, balance="50")
+    for plan in ("1", "0.120", "1"):
+        await bench.buy(customer, plan=plan)
+        await bench.work()
+        await bench.pass_time(30 * 60, step=60)
+        await bench.refresh()
+
+    await bench.pass_time(3 * 3600, step=300)
+
+    assert len(bench.sandbox.orders) == 3
+    notices = await owed(bench, OWNER)
+    assert not [one for one in notices if "stray_found" in one or "shared_account" in one]
+    assert sum("other_ids" in one for one in notices) == 1
+    assert await booked_as_loss(bench) == []
+
+
+async def test_a_strangers_order_is_told_once_the_shops_own_one_is_listed(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="9")
+    await bench.buy(customer)
+    await bench.pass_time(6 * 60)
+    bench.sandbox.list_lag = 20 * 60
+    foreign_order(bench.sandbox)
+    await bench.pass_time(9 * 60, step=60)
+    await bench.refresh()
+    await bench.buy(customer)
+    await bench.work()
+
+    await bench.pass_time(18 * 60, step=60)
+    # The stranger's stands in the list by now, and might be the order that was just sold.
+    assert not any("stray_found" in one for one in await owed(bench, OWNER))
+    await bench.pass_time(3 * 3600, step=300)
+
+    notices = await owed(bench, OWNER)
+    assert sum("stray_found" in one for one in notices) == 1
+    assert not any("other_ids" in one for one in notices)
+    assert await booked_as_loss(bench) == [bench.sandbox.orders[1].reference]
+
+
+async def test_what_was_listed_before_the_shop_sold_is_never_the_shops_own(bench: Bench) -> None:
+    bench.sandbox.list_has_ids = False
+    customer = await bench.customer(1, balance="5")
+    await bench.work()
+    foreign_order(bench.sandbox)
+    await bench.pass_time(60)
+    await bench.buy(customer)
+
+    await bench.pass_time(2 * 3600, step=60)
+
+    assert await booked_as_loss(bench) == [f"{bench.sandbox.orders[0].reference}_listed"]
+
+
+async def test_what_is_given_back_is_lost_once_though_it_is_listed_under_another_id(
+    bench: Bench,
+) -> None:
+    await bench.buy(await bench.customer(2, balance="5"))
+    await bench.pass_time(6 * 60)
+    await bench.refresh()
+    # From now on the list tells other ids.
+    bench.sandbox.list_has_ids = False
+    customer = await bench.customer(1, balance="9")
+    for _ in range(2):
+        bench.sandbox.faults.append(Fault(pending=10_000))
+        line = await bench.buy(customer)
+        await bench.pass_time(31 * 60, step=30)
+        await bench.refresh()
+        assert await state(bench, line.order.id) is OrderState.REVIEW
+        await bench.shop.cases.give_back(line.order.id, OWNER)
+
+    await bench.pass_time(3 * 3600, step=300)
+
+    assert await bench.balance(customer) == usd("9")
+    assert await booked_as_loss(bench) == [one.reference for one in bench.sandbox.orders[1:]]
+
+
+async def test_no_order_in_doubt_gets_what_another_one_has_under_another_id(
+    bench: Bench,
+) -> None:
+    bench.sandbox.list_has_ids = False
+    bench.sandbox.list_lag = 60
+    first, second = await bench.customer(1, balance="5"), await bench.customer(2, balance="5")
+    one = await bench.buy(first)
+    await bench.work()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    two = await bench.buy(second)
+
+    await bench.pass_time(20 * 60, step=10)
+
+    assert await state(bench, one.order.id) is OrderState.DELIVERED
+    assert await state(bench, two.order.id) is OrderState.REVIEW
+    await bench.shop.cases.give_back(two.order.id, OWNER)
+    await bench.pass_time(3 * 3600, step=300)
+    assert await bench.balance(second) == usd("5")
+    assert await booked_as_loss(bench) == []
 
 
 async def test_more_candidates_than_orders_ask_a_person(bench: Bench) -> None:

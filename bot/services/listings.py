@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, exists, select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.db.models import LaneRow, OrderRow, SubscriptionRow, UpstreamOrderRow
+from bot.db.models import LaneRow, OrderRow, UpstreamOrderRow
 from bot.db.session import Database, insert_missing
 from bot.domain.clock import Clock
 from bot.domain.errors import StartRefused
@@ -95,22 +95,17 @@ class Listings:
     async def _newest(self, lane: Lane) -> str | None:
         """The order known last, which a list must show; None where there is none.
 
-        Nor where that one was cancelled: a list may leave those out.
+        A cancelled one as well: a list that leaves those out looks like one that is cut short,
+        and what proves nothing comes to a person.
         """
-        is_cancelled = exists().where(
-            SubscriptionRow.lane_id == UpstreamOrderRow.lane_id,
-            SubscriptionRow.reference == UpstreamOrderRow.reference,
-            SubscriptionRow.cancelled_at.is_not(None),
-        )
         query = (
-            select(UpstreamOrderRow.reference, is_cancelled.label("is_cancelled"))
+            select(UpstreamOrderRow.reference)
             .where(UpstreamOrderRow.lane_id == lane.id)
             .order_by(UpstreamOrderRow.id.desc())
             .limit(1)
         )
         async with self._database.read() as reader:
-            row = (await reader.execute(query)).one_or_none()
-        return None if row is None or row.is_cancelled else str(row.reference)
+            return await reader.scalar(query)
 
     async def _unknown(self, lane: Lane, listed: Iterable[str]) -> set[str]:
         listed = set(listed)

@@ -79,6 +79,7 @@ class StatProxiesSandbox(Pretence):
         self.has_list = True
         self.list_has_tag = True
         self.list_has_product = True
+        self.list_has_cancelled = True
         self.list_lag = 0.0
         """Seconds by the clock before a new order is listed."""
         self.has_details = True
@@ -171,7 +172,7 @@ class StatProxiesSandbox(Pretence):
                 "created_at": datetime.fromtimestamp(order.made_at, UTC).isoformat(),
             }
             for order in self._of(key)
-            if order.made_at <= until
+            if order.made_at <= until and (self.list_has_cancelled or order.cancelled_at is None)
         ]
         return httpx.Response(200, json={"response": "success", "orders": rows})
 

@@ -320,6 +320,63 @@ async def test_what_was_not_made_is_given_back_after_the_quarantine(
     assert stat.count("POST", "*/newscale") == 1
 
 
+async def test_what_was_not_made_is_given_back_by_a_list_that_shows_what_was_cancelled(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await buy(customer, 1)
+    await app.pass_time(60)
+    assert stat.orders[0].cancelled_at is not None
+    stat.faults.append(Fault(status=500, code="stripe_error"))
+    await buy(customer, 1)
+
+    await app.pass_time(1000)
+
+    assert await app.state(customer) is OrderState.RELEASED
+    assert await customer.balance() == usd("7.70")
+
+
+async def test_a_list_that_was_cut_short_proves_nothing_though_the_last_order_is_cancelled(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await buy(customer, 1)
+    await app.pass_time(60)
+    assert stat.orders[0].cancelled_at is not None
+    stat.faults.append(Fault(**LOST))
+    stat.faults.append(
+        Fault(
+            method="GET", path="*/list", times=10_000,
+            body='{"response": "success", "orders": []}',
+        )
+    )  # fmt: skip
+    await buy(customer, 1)
+    await app.pass_time(1200)
+    assert await app.state(customer) is OrderState.IN_DOUBT
+
+    stat.faults.clear()
+    await app.pass_time(120)
+
+    assert await app.state(customer) is OrderState.DELIVERED
+    assert stat.count("POST", "*/newscale") == 2
+
+
+async def test_a_person_decides_where_the_list_leaves_out_what_was_cancelled(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    stat.list_has_cancelled = False
+    await buy(customer, 1)
+    await app.pass_time(60)
+    stat.faults.append(Fault(status=500, code="stripe_error"))
+    await buy(customer, 1)
+
+    await app.pass_time(1200)
+    assert await app.state(customer) is OrderState.IN_DOUBT
+    await app.pass_time(900)
+
+    assert await app.state(customer) is OrderState.REVIEW
+    assert (await app.order(customer)).reason == "no_listing"
+    assert await app.held(customer) == usd("2.30")
+
+
 async def test_a_refusal_gives_the_money_back_at_once(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:

@@ -98,7 +98,10 @@ def reviewed_because(t: Texts, reason: str | None) -> Text:
         case "too_many_candidates":
             return t("more upstream orders fit than orders wait for one")
         case "no_listing":
-            return t("the provider's order list could not be read for too long")
+            return t(
+                "the provider's order list could not be read for too long, or did not show the "
+                "newest order that the shop knows"
+            )
         case "failed_there":
             return t("the provider says that the order failed after taking it")
         case "no_credentials":

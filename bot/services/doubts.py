@@ -25,7 +25,7 @@ log = structlog.get_logger()
 CHECKS = (3, 8, 15, 30, 60, 120, 300, 600, 900)
 """Seconds after the attempt at which an order in doubt is looked for."""
 UNLISTED_FOR = timedelta(minutes=15)
-"""With the quarantine over and no listing for so long, a person decides."""
+"""With the quarantine over and no listing that proves anything for so long, a person decides."""
 
 
 class Doubts:

@@ -105,6 +105,7 @@ class Jobs:
             Job("paused upstreams", 5, self.look_at_stops),
             Job("slow orders", 2, self._placing.tell_slow),
             Job("orders over their limit", 60, self.overdue.look),
+            Job("notices put off too long", 60, self._outbox.pull_in),
             Job("orders without a lane", 30, self._abandoned.step),
             Job("usage alerts", WATCH_SECONDS, self.watch.step),
             Job("tests of deliveries", 2, self.proofs.step),

@@ -326,6 +326,20 @@ MUTANTS: Final = (
         _GUARDS + "test_an_error_in_their_own_form_is_waited_for_a_minute",
     ),
     Mutant(
+        "a quarantine as long as a wrong clock makes it",
+        _DOUBTS,
+        "return min(left, QUARANTINE).total_seconds()",
+        "return left.total_seconds()",
+        _FINDING + "test_a_quarantine_of_a_clock_that_was_ahead_is_no_longer_than_any_other",
+    ),
+    Mutant(
+        "a clock set forward ends a quarantine",
+        _DOUBTS,
+        "elif listing.began_at >= self._over_at[_quarantine(row)]:",
+        "elif self._left(row) <= 0:",
+        _FINDING + "test_a_clock_set_forward_ends_no_quarantine",
+    ),
+    Mutant(
         "no late watch",
         _FULFILMENT,
         "        await self._strays.watch()\n",
@@ -343,8 +357,9 @@ MUTANTS: Final = (
     Mutant(
         "a failed listing taken for an empty one",
         _DOUBTS,
-        "                await self._look_later(row, None)\n            return\n",
-        "                await self._look_later(row, None)\n            began_at = self._clock.now()\n",
+        "                await self._look_later(row, is_proof=False)\n            return\n",
+        "                await self._look_later(row, is_proof=False)\n"
+        "            listing = Listing(self._clock.elapsed(), is_proof=True)\n",
         _FINDING + "test_a_listing_that_fails_never_counts_as_nothing_found",
     ),
     Mutant(

@@ -17,7 +17,7 @@ from bot.domain.orders import OrderId, OrderState
 from bot.services.catalog import Catalog
 from bot.services.lane import Lane
 from bot.services.listings import Listing, Listings
-from bot.services.placing import LONGEST, Placing
+from bot.services.placing import LONGEST, QUARANTINE, Placing
 from bot.upstreams.base import Made
 
 log = structlog.get_logger()
@@ -47,21 +47,41 @@ class Doubts:
         self._catalog = catalog
         self._placing = placing
         self._listings = listings
+        # When each quarantine is over, in the time that only grows. Not kept anywhere: after a
+        # restart it is counted from the time of day again.
+        self._over_at: dict[tuple[int, datetime], float] = {}
 
     async def find_out(self, doubtful: Sequence[Row[Any]]) -> None:
         """Let one listing decide every order in doubt that it can."""
+        self._count(doubtful)
         try:
             listing = await self._listings.read(self._lane)
         except UpstreamError as error:
             # A listing that failed says nothing, above all not that there is no order.
             log.warning("list cannot be read", lane=self._lane.id, code=error.code)
             for row in doubtful:
-                await self._look_later(row, None)
+                await self._look_later(row, is_proof=False)
             return
         if not listing.is_proof:
             log.warning("list does not show the newest order", lane=self._lane.id)
         for group in self._groups(doubtful):
             await self._decide(group, listing)
+
+    def _count(self, doubtful: Sequence[Row[Any]]) -> None:
+        """Begin to count the quarantines that are new here.
+
+        A clock that is set forward meanwhile ends none, and one written by a clock that was
+        ahead is no longer than any other.
+        """
+        now = self._clock.elapsed()
+        self._over_at = {
+            _quarantine(row): self._over_at.get(_quarantine(row), now + self._left(row))
+            for row in doubtful
+        }
+
+    def _left(self, row: Row[Any]) -> float:
+        left: timedelta = row.quarantine_until - self._clock.now()
+        return min(left, QUARANTINE).total_seconds()
 
     def _groups(self, doubtful: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
         if not self._lane.tells_plans_apart:
@@ -96,11 +116,11 @@ class Doubts:
                 candidates.remove(mine)
                 await self._adopt(row, mine.reference)
             elif not listing.is_proof:
-                await self._look_later(row, None)
+                await self._look_later(row, is_proof=False)
             elif self._oldest_after(set_apart, row) is not None:
                 # First seen after a restore, or on two lanes: it may be this order's all the same.
                 await self._placing.review(OrderId(row.id), "too_many_candidates")
-            elif listing.began_at >= row.quarantine_until:
+            elif listing.began_at >= self._over_at[_quarantine(row)]:
                 await self._placing.release(
                     OrderId(row.id),
                     "unavailable",
@@ -108,7 +128,7 @@ class Doubts:
                     only=(OrderState.IN_DOUBT,),
                 )
             else:
-                await self._look_later(row, listing.began_at)
+                await self._look_later(row, is_proof=True)
 
     def _oldest_after(self, candidates: list[Row[Any]], row: Row[Any]) -> Row[Any] | None:
         # What was known before the attempt cannot be what the attempt made.
@@ -149,14 +169,13 @@ class Doubts:
         raw = "" if made is None else made.raw
         await self._placing.settle(OrderId(row.id), reference, delivery, raw, outcome="found")
 
-    async def _look_later(self, row: Row[Any], listed_at: datetime | None) -> None:
-        now = self._clock.now()
-        if listed_at is None and now - row.quarantine_until >= UNLISTED_FOR:
+    async def _look_later(self, row: Row[Any], *, is_proof: bool) -> None:
+        left = self._over_at[_quarantine(row)] - self._clock.elapsed()
+        if not is_proof and -left >= UNLISTED_FOR.total_seconds():
             await self._placing.review(OrderId(row.id), "no_listing")
             return
-        passed = (now - row.sent_at).total_seconds()
+        passed = (self._clock.now() - row.sent_at).total_seconds()
         pause = next((check - passed for check in CHECKS if check > passed), 60.0)
-        left = (row.quarantine_until - now).total_seconds()
         if 0 < left < pause:
             pause = left
         await self._placing.poll_again(
@@ -169,6 +188,11 @@ class Doubts:
                 select(LaneRow.shared_until).where(LaneRow.id == self._lane.id)
             )
         return until is not None and self._clock.now() < until
+
+
+def _quarantine(row: Row[Any]) -> tuple[int, datetime]:
+    """Which quarantine it is: an order that waits again begins another one."""
+    return row.id, row.quarantine_until
 
 
 def may_have_made(lane: Lane, catalog: Catalog, order: Row[Any], listed: Row[Any]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,7 +32,8 @@ SAME_ACCOUNT = "same_account"
 class Listing:
     """An order list, read to where nothing new comes."""
 
-    began_at: datetime
+    began_at: float
+    """In the time that only grows."""
     is_proof: bool
     """It showed the newest order known before; one that hides that may hide any other."""
 
@@ -62,7 +62,7 @@ class Listings:
 
         Raises `UpstreamError`: a listing that failed anywhere says nothing at all.
         """
-        began_at = self._clock.now()
+        began_at = self._clock.elapsed()
         newest = await self._newest(lane)
         is_proof = newest is None
         seen: dict[str, Listed] = {}

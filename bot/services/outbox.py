@@ -19,6 +19,8 @@ from bot.domain.clock import Clock
 from bot.domain.notices import Notice
 from bot.domain.orders import CustomerId
 
+LONGEST = timedelta(hours=1)
+"""No pause before the next try is longer."""
 _NOTICE: TypeAdapter[Notice] = TypeAdapter(Annotated[Notice, Field(discriminator="kind")])
 _UNTIL_CONTACT = datetime(9999, 1, 1, tzinfo=UTC)
 _EARLIER = aliased(OutboxRow)
@@ -198,6 +200,21 @@ class Outbox:
             .values(next_at=self._clock.now())
         )
         wake(tx, self.woken)
+
+    async def pull_in(self) -> None:
+        """Make due what was put off for longer than anything is: the clock was ahead then."""
+        is_far = (
+            OutboxRow.done_at.is_(None),
+            OutboxRow.next_at > self._clock.now() + LONGEST,
+            OutboxRow.next_at < _UNTIL_CONTACT,
+        )
+        async with self._database.read() as reader:
+            far = (await reader.execute(select(OutboxRow.id).where(*is_far).limit(1))).first()
+        if far is None:
+            return
+        async with self._database.write() as tx:
+            await tx.execute(update(OutboxRow).where(*is_far).values(next_at=self._clock.now()))
+            wake(tx, self.woken)
 
     async def _set(self, owed: Owed, **values: object) -> None:
         async with self._database.write() as tx:

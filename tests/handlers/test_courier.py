@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -337,6 +338,31 @@ async def test_an_outage_of_six_hours_loses_nothing_and_keeps_the_order(post: Po
 
     assert post.heard(ALICE) == ["one", "two"]
     assert await post.dead() == 0
+
+
+async def test_what_was_put_off_by_a_clock_that_was_ahead_comes_once_it_is_right(
+    post: Post,
+) -> None:
+    outbox = post.bench.shop.outbox
+    post.bench.clock._now += timedelta(days=3)
+    await post.say(ALICE, "one", "two")
+    post.core.faults.append(Fault("sendMessage", ALICE.id, retry_after=5))
+    await post.courier.step()
+    # Bob has blocked the bot: his wait for the next contact.
+    post.core.faults.append(
+        Fault("sendMessage", BOB.id, 403, description="Forbidden: bot was blocked by the user")
+    )
+    await post.say(BOB, "later")
+    await post.send_all(1)
+
+    post.bench.clock._now -= timedelta(days=3)
+    await post.send_all()
+    assert post.heard(ALICE) == []
+    await outbox.pull_in()
+    await post.send_all()
+
+    assert post.heard(ALICE) == ["one", "two"]
+    assert post.heard(BOB) == []
 
 
 async def test_a_message_whose_answer_got_lost_comes_at_worst_twice(post: Post) -> None:

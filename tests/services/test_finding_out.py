@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 from sqlalchemy import select
@@ -95,6 +97,42 @@ async def test_a_listing_that_fails_never_counts_as_nothing_found(bench: Bench) 
 
     assert await state(bench, line.order.id) is OrderState.REVIEW
     assert any("order_needs_person" in notice for notice in await owed(bench, OWNER))
+
+
+async def test_a_clock_set_forward_ends_no_quarantine(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="10")
+    bench.sandbox.list_lag = 17 * 60
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    line = await bench.buy(customer)
+    await bench.pass_time(5)
+
+    bench.clock._now += timedelta(minutes=16)
+    await bench.pass_time(40)
+    assert await state(bench, line.order.id) is OrderState.IN_DOUBT
+    await bench.pass_time(120)
+
+    assert await state(bench, line.order.id) is OrderState.DELIVERED
+    assert len(bench.sandbox.orders) == 1
+
+
+async def test_a_quarantine_of_a_clock_that_was_ahead_is_no_longer_than_any_other(
+    bench: Bench,
+) -> None:
+    customer = await bench.customer(1, balance="10")
+    bench.sandbox.faults.append(Fault(error=LOST))
+    bench.clock._now += timedelta(days=1)
+    await bench.refresh()
+    line = await bench.buy(customer)
+    await bench.pass_time(5)
+
+    bench.clock._now -= timedelta(days=1)
+    bench.restart_workers()
+    await bench.pass_time(14 * 60, step=10)
+    assert await state(bench, line.order.id) is OrderState.IN_DOUBT
+    await bench.pass_time(2 * 60, step=10)
+
+    assert await state(bench, line.order.id) is OrderState.RELEASED
+    assert await bench.balance(customer) == usd("10")
 
 
 async def test_a_list_that_hides_the_newest_order_never_counts_as_nothing_found(

@@ -16,7 +16,7 @@ from bot.domain.clock import Clock
 from bot.domain.errors import UpstreamError
 from bot.domain.money import Money
 from bot.domain.notices import StrayFound, Trouble
-from bot.domain.orders import OrderState
+from bot.domain.orders import OrderId, OrderState
 from bot.domain.wallets import PostingKind
 from bot.services.catalog import Catalog
 from bot.services.doubts import may_have_made
@@ -131,7 +131,7 @@ class Strays:
         """Book what an unexplained upstream order cost as a loss, and tell the owners."""
         name = self._lane.upstream.name
         async with self._database.write() as tx:
-            if not await self._flag(tx, stray):
+            if await self._bind(tx, stray) or not await self._flag(tx, stray):
                 return
             micros = await tx.scalar(
                 select(PlanRow.cost_micros)
@@ -162,6 +162,49 @@ class Strays:
                 await self._outbox.owe_owners(
                     tx, Trouble("shared_account"), dedupe=f"shared:{self._lane.id}:{day}"
                 )
+
+    async def _bind(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
+        """Bind it to an order that may have made it and that an owner has delivered since.
+
+        What such an order cost is booked, so that one more upstream order is none too many.
+        """
+        by_hand = await tx.execute(
+            select(*ORDER)
+            .where(
+                OrderRow.lane_id == self._lane.id,
+                OrderRow.upstream_order_id.is_(None),
+                OrderRow.by_hand == 1,
+                OrderRow.moved_at > self._clock.now() - WATCHED_FOR,
+                OrderRow.baseline_id < stray.id,
+            )
+            .order_by(OrderRow.id)
+            .with_for_update()
+        )
+        mine = next((row for row in by_hand.all() if self._may_have_made(row, stray)), None)
+        if mine is None:
+            return False
+        bound = await tx.scalar(
+            update(UpstreamOrderRow)
+            .where(
+                UpstreamOrderRow.id == stray.id,
+                UpstreamOrderRow.order_id.is_(None),
+                UpstreamOrderRow.is_flagged == 0,
+            )
+            .values(order_id=mine.id)
+            .returning(UpstreamOrderRow.id)
+        )
+        if bound is None:
+            return False
+        await tx.execute(
+            update(OrderRow)
+            .where(OrderRow.id == mine.id)
+            .values(upstream_order_id=stray.reference)
+        )
+        if mine.days is not None:
+            now = self._clock.now()
+            await begin(tx, self._lane.id, stray.reference, mine.plan, now, OrderId(mine.id))
+        log.info("found what an owner delivered", order=mine.id)
+        return True
 
     async def _set_apart(self, stray: Row[Any]) -> None:
         """It may be one of ours by another id: nothing is booked, the owners are told once."""

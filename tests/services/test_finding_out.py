@@ -205,6 +205,31 @@ async def test_an_order_made_after_it_was_given_back_is_written_off_and_told(
     assert not any("shared_account" in notice for notice in notices)
 
 
+async def test_what_an_owner_delivered_and_is_listed_later_is_paid_for_once(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="5")
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    line = await bench.buy(customer)
+    await bench.work()
+    unreadable = Fault(method="GET", path="/orders", status=500, times=10_000)
+    bench.sandbox.faults.append(unreadable)
+    await bench.pass_time(32 * 60, step=10)
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+    await bench.shop.cases.hand_over(line.order.id, "gate.example.com:8080:anna:secret", OWNER)
+
+    bench.sandbox.faults.clear()
+    foreign_order(bench.sandbox)
+    await bench.pass_time(11 * 60, step=30)
+
+    found = await bench.shop.orders.find(line.order.id)
+    assert found.upstream_order_id == bench.sandbox.orders[0].reference
+    # The second one explains nothing of ours any more: that one is lost.
+    notices = await owed(bench, OWNER)
+    assert sum("stray_found" in notice for notice in notices) == 1
+    assert any(bench.sandbox.orders[1].reference in notice for notice in notices)
+    assert sum("shared_account" in notice for notice in notices) == 1
+    assert (await bench.shop.audit.run()).differences == ()
+
+
 async def test_somebody_elses_order_is_never_sold_and_makes_the_bot_careful(bench: Bench) -> None:
     customer = await bench.customer(1, balance="5")
     await bench.work()

@@ -340,6 +340,20 @@ MUTANTS: Final = (
         _FINDING + "test_a_clock_set_forward_ends_no_quarantine",
     ),
     Mutant(
+        "another size for the same price",
+        _FULFILMENT,
+        "if agreed is not None and plan.size is not None and plan.size != agreed:",
+        "if False:",
+        _GUARDS + "test_nobody_gets_another_size_for_the_same_price",
+    ),
+    Mutant(
+        "a loss beside the cost of what was delivered by hand",
+        "bot/services/strays.py",
+        "if await self._bind(tx, stray) or not await self._flag(tx, stray):",
+        "if not await self._flag(tx, stray):",
+        _FINDING + "test_what_an_owner_delivered_and_is_listed_later_is_paid_for_once",
+    ),
+    Mutant(
         "no late watch",
         _FULFILMENT,
         "        await self._strays.watch()\n",

@@ -26,6 +26,7 @@ from bot.domain.errors import (
 )
 from bot.domain.notices import OrderToDeliver, Trouble
 from bot.domain.orders import OrderId, OrderState
+from bot.domain.usage import size_in_bytes
 from bot.services.catalog import Catalog
 from bot.services.doubts import Doubts
 from bot.services.lane import Lane
@@ -202,6 +203,11 @@ class LaneWorker:
             await self._unreadable(order, error)
             return None
         self._unreadable_since = self._failed_at = None
+        agreed = size_in_bytes(row.title)
+        if agreed is not None and plan.size is not None and plan.size != agreed:
+            # The same code and price for something else: that was not agreed to.
+            await self._placing.release(order, "plan_gone", only=(_S.RESERVED,))
+            return None
         today = self._catalog.markups.price(plan) * row.quantity
         cost = plan.cost * row.quantity
         if today.micros > row.price_micros or cost.micros > row.price_micros:

@@ -301,6 +301,35 @@ async def test_an_older_price_list_never_covers_a_newer_one(
         assert "1" not in {offer.plan.code for offer in provider.offers}
 
 
+@pytest.mark.parametrize(
+    ("traffic", "became"),
+    [
+        ("500 MB", OrderState.RELEASED),
+        ("1024 MB", OrderState.DELIVERED),
+        ("One for all", OrderState.DELIVERED),
+    ],
+)
+async def test_nobody_gets_another_size_for_the_same_price(
+    bench: Bench, traffic: str, became: OrderState
+) -> None:
+    customer = await bench.customer(1, balance="10")
+    line = await bench.buy(customer)
+    assert line.order.title == "1 GB"
+    bench.sandbox.providers["nodemaven"].plans = [
+        replace(one, traffic=traffic if one.code == "1" else one.traffic)
+        for one in bench.sandbox.providers["nodemaven"].plans
+    ]
+
+    bench.clock.turn(90)
+    await bench.work()
+
+    found = await bench.shop.orders.find(line.order.id)
+    assert found.state is became
+    assert len(bench.sandbox.orders) == (became is OrderState.DELIVERED)
+    held = usd("0") if became is OrderState.RELEASED else line.order.price
+    assert await bench.balance(customer) == usd("10") - held
+
+
 async def test_prices_kept_by_a_clock_that_was_ahead_are_covered_once_it_is_right(
     bench: Bench,
 ) -> None:

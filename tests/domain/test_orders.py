@@ -103,15 +103,7 @@ def test_no_secret_is_in_a_repr(value: object) -> None:
             "gw.dataimpulse.com:823:a__cr.us;x.1:p",
             Proxy("gw.dataimpulse.com", 823, "a__cr.us;x.1", "p"),
         ),
-    ],
-)
-def test_a_pasted_proxy_is_read(pasted: str, proxy: Proxy) -> None:
-    assert parse_proxies(pasted) == Credentials((proxy,))
-
-
-@pytest.mark.parametrize(
-    ("pasted", "proxy"),
-    [
+        # Of two readings that with a dot in its host.
         ("alice99:12345:gate.example:8080", Proxy("gate.example", 8080, "alice99", "12345")),
         ("user1:4821:1.2.3.4:8080", Proxy("1.2.3.4", 8080, "user1", "4821")),
         ("gate.example:8080:alice99:12345", Proxy("gate.example", 8080, "alice99", "12345")),
@@ -121,10 +113,9 @@ def test_a_pasted_proxy_is_read(pasted: str, proxy: Proxy) -> None:
         ("http://a.b:8080@gate.example:80", Proxy("gate.example", 80, "a.b", "8080")),
     ],
 )
-def test_a_line_with_two_readings_is_read_by_the_host_with_a_dot(
-    pasted: str, proxy: Proxy
-) -> None:
+def test_a_pasted_proxy_is_read(pasted: str, proxy: Proxy) -> None:
     assert parse_proxies(pasted, only_clear=True) == Credentials((proxy,))
+    assert parse_proxies(pasted) == Credentials((proxy,))
 
 
 @pytest.mark.parametrize("line", ["1.2.3.4:80:john.doe:8080", "gate:80:alice99:12345"])

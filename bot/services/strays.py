@@ -180,7 +180,7 @@ class Strays:
             .order_by(OrderRow.id)
             .with_for_update()
         )
-        mine = next((row for row in by_hand.all() if self._may_have_made(row, stray)), None)
+        mine = next((row for row in by_hand.all() if self._may_serve(row, stray)), None)
         if mine is None:
             return False
         bound = await tx.scalar(
@@ -240,6 +240,15 @@ class Strays:
         """Whether this order of ours, which no list has shown, may be the listed one."""
         is_earlier = ours.id < stray.id and stray.seen_at - ours.seen_at < WATCHED_FOR
         return bool(stray.is_listed) and is_earlier and self._may_have_made(ours, stray)
+
+    def _may_serve(self, by_hand: Row[Any], stray: Row[Any]) -> bool:
+        """Whether it may be bound to what an owner has delivered.
+
+        Where proxies can be exchanged, an order is read again and its customer gets what it
+        holds: so only what is surely the order's own, and never what somebody else bought.
+        """
+        is_sure = self._lane.upstream.exchange is None or stray.tag == by_hand.tag
+        return is_sure and self._may_have_made(by_hand, stray)
 
     async def _is_late(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
         """Whether an order that was given back may have made it after all."""

@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import select
 
@@ -19,10 +20,19 @@ from bot.services.restores import Restored
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
-from tests.bench import OWNER, Bench, HandClock, opened, settings_for, stat_sandbox_for
+from tests.bench import (
+    OWNER,
+    Bench,
+    HandClock,
+    opened,
+    settings_for,
+    stat_account,
+    stat_sandbox_for,
+)
 from tests.conftest import ON_SQLITE
 from tests.faults.races import delivered_piece, exchanged_as_told, told
 from tests.growth import growing
+from tests.services.test_finding_out import owed
 from tests.stories.conftest import ShopFloor
 from tests.telegram import Customer
 
@@ -179,6 +189,40 @@ async def test_only_what_still_runs_and_can_be_exchanged_is_read(
         assert await rows(bench) == []
         assert sandbox.count("GET") == read[1]
         assert await told(bench, runs_out, "order_exchanged") == 0
+
+
+@pytest.mark.parametrize("is_ours", [False, True], ids=["an owner's", "the shop's own"])
+async def test_who_got_proxies_by_hand_never_gets_those_that_somebody_else_bought(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox,
+    is_ours: bool,
+) -> None:  # fmt: skip
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        customer = await bench.customer(1, balance="20")
+        stat.faults.append(Fault(error=httpx.ReadTimeout("lost"), is_done=is_ours))
+        unreadable = Fault(method="GET", path="*/list", status=500, times=10_000)
+        order = (await bench.buy(customer, "statproxies", "captcha")).order.id
+        await bench.work()
+        stat.faults.append(unreadable)
+        await bench.pass_time(32 * 60, step=10)
+        await bench.shop.cases.hand_over(order, OLD.splitlines()[0], OWNER)
+        stat.faults.clear()
+        if not is_ours:
+            await stat_account(httpx.MockTransport(stat.handle)).upstream.place(
+                "", "captcha", 1, "a"
+            )
+            stat.orders[0].tag = None
+        await bench.pass_time(11 * 60, step=30)
+
+        await bench.shop.placing.set_aside()
+        await watched(bench, 4)
+
+        found = await bench.shop.orders.find(order)
+        assert found.upstream_order_id == (stat.orders[0].reference if is_ours else None)
+        assert await held(bench, order) == {
+            stat._password(stat.orders[0]) if is_ours else "secret"
+        }
+        strays = [one for one in await owed(bench, OWNER) if "stray_found" in one]
+        assert len(strays) == (0 if is_ours else 1)
 
 
 async def test_a_wish_of_today_is_not_undone_by_what_is_read_after_a_restore(

@@ -354,6 +354,21 @@ MUTANTS: Final = (
         _FINDING + "test_what_an_owner_delivered_and_is_listed_later_is_paid_for_once",
     ),
     Mutant(
+        "a stranger's order taken for one that the list leaves out",
+        "bot/services/strays.py",
+        "return [row for row in rows if row.id > last.get(row.provider, 0)]",
+        "return rows",
+        _FINDING + "test_an_order_that_the_list_leaves_out_hides_no_strangers_order",
+    ),
+    Mutant(
+        "an order delivered by hand bound to somebody else's",
+        "bot/services/strays.py",
+        "is_sure = self._lane.upstream.exchange is None or stray.tag == by_hand.tag",
+        "is_sure = True",
+        "tests/stories/test_restored_exchanges.py"
+        "::test_who_got_proxies_by_hand_never_gets_those_that_somebody_else_bought",
+    ),
+    Mutant(
         "no late watch",
         _FULFILMENT,
         "        await self._strays.watch()\n",

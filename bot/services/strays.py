@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import LaneRow, OrderRow, PlanRow, ProviderRow, UpstreamOrderRow
@@ -115,7 +115,11 @@ class Strays:
                 await self._set_apart(stray)
 
     async def _unlisted(self, reader: AsyncConnection, since: datetime) -> Sequence[Row[Any]]:
-        """What answers told since then and no list has shown, the oldest first."""
+        """What answers told since then and no list has shown, the oldest first.
+
+        Not what is missing where a later one stands by the id that its answer told: a list that
+        leaves one out shows it by no other id either.
+        """
         query = (
             select(UpstreamOrderRow.__table__)
             .where(
@@ -125,7 +129,23 @@ class Strays:
             )
             .order_by(UpstreamOrderRow.id)
         )
-        return (await reader.execute(query)).all()
+        rows = (await reader.execute(query)).all()
+        if not rows:
+            return rows
+        as_told = (
+            select(UpstreamOrderRow.provider, func.max(UpstreamOrderRow.id).label("last"))
+            .join(OrderRow, OrderRow.id == UpstreamOrderRow.order_id)
+            .where(
+                UpstreamOrderRow.lane_id == self._lane.id,
+                UpstreamOrderRow.id > rows[0].id,
+                UpstreamOrderRow.is_listed == 1,
+                # An answer told it: what only the list told and was adopted has no tag of ours.
+                UpstreamOrderRow.tag == OrderRow.tag,
+            )
+            .group_by(UpstreamOrderRow.provider)
+        )
+        last = {row.provider: row.last for row in (await reader.execute(as_told)).all()}
+        return [row for row in rows if row.id > last.get(row.provider, 0)]
 
     async def _write_off(self, stray: Row[Any]) -> None:
         """Book what an unexplained upstream order cost as a loss, and tell the owners."""

@@ -44,6 +44,8 @@ class SandboxOrder:
     """The status once nothing is pending."""
     listed_as: str | None = None
     """The id by which the list shows it, where that is another one."""
+    is_left_out: bool = False
+    """The list never shows it."""
 
 
 @dataclass(slots=True)
@@ -81,6 +83,8 @@ class GateProxySandbox(Pretence):
         """Where a pretend proxy listens on this machine: what is delivered then leads there."""
         self.list_lag = 0.0
         """Seconds by the clock before a new order is listed."""
+        self.list_has_new = True
+        """Whether the list will ever show what is made now."""
         self.repeats = False
         """Whether every order delivers what the first one of its provider did."""
         for token, balance in ({TOKEN: "500.00"} if tokens is None else tokens).items():
@@ -254,6 +258,7 @@ class GateProxySandbox(Pretence):
         )
         if not self.list_has_ids:
             order.listed_as = f"{order.reference}_listed"
+        order.is_left_out = not self.list_has_new
         self.orders.append(order)
         named = {"success": True, "order_id": order.reference, "status": self._status(order)}
         return _json({**named, **self._goods(order)})
@@ -265,7 +270,7 @@ class GateProxySandbox(Pretence):
     def _list(self, request: httpx.Request, token: str) -> httpx.Response:
         limit = min(_counted(request.url.params.get("limit"), 20), 100)
         page = _counted(request.url.params.get("page"), 1)
-        newest = self._of(token, self.list_lag)[::-1]
+        newest = [one for one in self._of(token, self.list_lag)[::-1] if not one.is_left_out]
         rows = [self._row(order) for order in newest[(page - 1) * limit : page * limit]]
         return _json({"success": True, "page": page, "limit": limit, "orders": rows})
 

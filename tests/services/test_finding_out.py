@@ -293,6 +293,32 @@ async def test_a_strangers_order_is_told_once_the_shops_own_one_is_listed(bench:
     assert await booked_as_loss(bench) == [bench.sandbox.orders[1].reference]
 
 
+async def test_an_order_that_the_list_leaves_out_hides_no_strangers_order(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="20")
+    bench.sandbox.list_has_new = False
+    for _ in range(2):
+        await bench.buy(customer)
+        await bench.work()
+        bench.sandbox.list_has_new = True
+    await bench.pass_time(2 * 3600, step=60)
+    foreign_order(bench.sandbox)
+    await bench.pass_time(11 * 60, step=30)
+    assert await booked_as_loss(bench) == [bench.sandbox.orders[2].reference]
+
+    # Owners know by now that somebody else buys there: nothing of theirs is sold.
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(await bench.customer(2, balance="5"))
+    await bench.work()
+    foreign_order(bench.sandbox)
+    await bench.pass_time(20 * 60, step=10)
+
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+    notices = await owed(bench, OWNER)
+    assert sum("shared_account" in one for one in notices) == 1
+    assert not any("other_ids" in one for one in notices)
+
+
 async def test_what_was_listed_before_the_shop_sold_is_never_the_shops_own(bench: Bench) -> None:
     bench.sandbox.list_has_ids = False
     customer = await bench.customer(1, balance="5")

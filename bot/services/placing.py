@@ -237,16 +237,16 @@ class Placing:
         """Have each delivered order that runs read again: it may hold other proxies by now.
 
         What can be exchanged is sold by the period, and nothing else is. An order that waits for
-        that already goes on waiting.
+        that already begins to wait anew.
         """
         runs = exists().where(
             SubscriptionRow.order_id == OrderRow.id, SubscriptionRow.ends_at > now
         )
-        waits = exists().where(
-            ExchangeRow.order_id == OrderRow.id,
-            ExchangeRow.state == ExchangeState.UNCHANGED,
-            ExchangeRow.error == LOST,
-        )
+        lost = (ExchangeRow.state == ExchangeState.UNCHANGED, ExchangeRow.error == LOST)
+        # What was sent just before these books were lost may be done late: as long as any other.
+        again = update(ExchangeRow).where(*lost).values(asked_at=now, next_at=now, ended_at=now)
+        await tx.execute(again)
+        waits = exists().where(ExchangeRow.order_id == OrderRow.id, *lost)
         at = literal(now, ExchangeRow.asked_at.type)
         orders = select(
             OrderRow.id, literal(f"{LOST} {now.isoformat()}"), literal(ExchangeState.UNCHANGED),

@@ -267,6 +267,26 @@ async def test_a_second_restore_looks_no_twice_at_an_order(
         assert await told(bench, order, "order_exchanged") == 2
 
 
+async def test_a_second_restore_waits_as_long_for_what_is_done_late(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        order = await delivered_piece(bench, await bench.customer(1, balance="20"))
+        await bench.shop.placing.set_aside()
+        await watched(bench, 2)
+
+        # What was backed up meanwhile is restored as well.
+        clock.turn(240)
+        await bench.shop.placing.set_aside()
+        await watched(bench, 2)
+        stat.orders[0].exchanges += 1
+        await watched(bench)
+
+        assert await rows(bench) == [ExchangeState.DONE]
+        assert await told(bench, order, "order_exchanged") == 1
+        await exchanged_as_told(bench)
+
+
 async def test_addresses_that_went_from_one_customer_to_another_reach_both(
     database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
 ) -> None:

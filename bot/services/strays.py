@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.db.models import LaneRow, OrderRow, PlanRow, ProviderRow, UpstreamOrderRow
+from bot.db.models import LaneRow, MoveRow, OrderRow, PlanRow, ProviderRow, UpstreamOrderRow
 from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.errors import UpstreamError
@@ -194,7 +194,12 @@ class Strays:
                 OrderRow.lane_id == self._lane.id,
                 OrderRow.upstream_order_id.is_(None),
                 OrderRow.by_hand == 1,
-                OrderRow.moved_at > self._clock.now() - WATCHED_FOR,
+                # By its delivery: a refund moves it again, whenever that is.
+                exists().where(
+                    MoveRow.order_id == OrderRow.id,
+                    MoveRow.target == _S.DELIVERED,
+                    MoveRow.at > self._clock.now() - WATCHED_FOR,
+                ),
                 OrderRow.baseline_id < stray.id,
             )
             .order_by(OrderRow.id)

@@ -230,6 +230,28 @@ async def test_what_an_owner_delivered_and_is_listed_later_is_paid_for_once(benc
     assert (await bench.shop.audit.run()).differences == ()
 
 
+async def test_a_late_refund_of_what_was_delivered_by_hand_hides_no_strangers_order(
+    bench: Bench,
+) -> None:
+    customer = await bench.customer(1, balance="5")
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(customer)
+    await bench.work()
+    bench.sandbox.faults.append(Fault(method="GET", path="/orders", status=500, times=10_000))
+    await bench.pass_time(32 * 60, step=10)
+    await bench.shop.cases.hand_over(line.order.id, "gate.example.com:8080:anna:secret", OWNER)
+    bench.sandbox.faults.clear()
+    await bench.pass_time(3 * 86_400, step=3600)
+
+    await bench.shop.cases.refund(await bench.wants_refund(line.order.id), OWNER)
+    foreign_order(bench.sandbox)
+    await bench.pass_time(6 * 60, step=30)
+
+    assert await booked_as_loss(bench) == [bench.sandbox.orders[0].reference]
+    notices = await owed(bench, OWNER)
+    assert sum("shared_account" in one for one in notices) == 1
+
+
 async def test_somebody_elses_order_is_never_sold_and_makes_the_bot_careful(bench: Bench) -> None:
     customer = await bench.customer(1, balance="5")
     await bench.work()

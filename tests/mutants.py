@@ -369,6 +369,13 @@ MUTANTS: Final = (
         "::test_who_got_proxies_by_hand_never_gets_those_that_somebody_else_bought",
     ),
     Mutant(
+        "what an owner delivered explains one order after another",
+        "bot/services/strays.py",
+        "while fits and await self._is_explained(tx, fits[0]):",
+        "while False:",
+        _FINDING + "test_what_was_first_listed_after_a_restore_explains_what_an_owner_delivers",
+    ),
+    Mutant(
         "no late watch",
         _FULFILMENT,
         "        await self._strays.watch()\n",

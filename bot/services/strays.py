@@ -10,7 +10,15 @@ import structlog
 from sqlalchemy import Row, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.db.models import LaneRow, MoveRow, OrderRow, PlanRow, ProviderRow, UpstreamOrderRow
+from bot.db.models import (
+    LaneRow,
+    MoveRow,
+    OrderRow,
+    PlanRow,
+    PostingRow,
+    ProviderRow,
+    UpstreamOrderRow,
+)
 from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.errors import UpstreamError
@@ -205,9 +213,12 @@ class Strays:
             .order_by(OrderRow.id)
             .with_for_update()
         )
-        mine = next((row for row in by_hand.all() if self._may_serve(row, stray)), None)
-        if mine is None:
+        fits = [row for row in by_hand.all() if self._may_serve(row, stray)]
+        while fits and await self._is_explained(tx, fits[0]):
+            del fits[0]
+        if not fits:
             return False
+        mine = fits[0]
         bound = await tx.scalar(
             update(UpstreamOrderRow)
             .where(
@@ -274,6 +285,25 @@ class Strays:
         """
         is_sure = self._lane.upstream.exchange is None or stray.tag == by_hand.tag
         return is_sure and self._may_have_made(by_hand, stray)
+
+    async def _is_explained(self, tx: AsyncConnection, by_hand: Row[Any]) -> bool:
+        """Whether it may have made what was set apart: then one more is one too many.
+
+        Not what was written off, whose cost is booked beside this order's already.
+        """
+        name = self._lane.upstream.name
+        apart = await tx.execute(
+            select(UpstreamOrderRow.__table__).where(
+                UpstreamOrderRow.lane_id == self._lane.id,
+                UpstreamOrderRow.order_id.is_(None),
+                UpstreamOrderRow.is_flagged == 1,
+                UpstreamOrderRow.id > by_hand.baseline_id,
+                ~exists().where(
+                    PostingRow.reference == stray_reference(name, "") + UpstreamOrderRow.reference
+                ),
+            )
+        )
+        return any(self._may_have_made(by_hand, one) for one in apart.all())
 
     async def _is_late(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
         """Whether an order that was given back may have made it after all."""

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from bot.db.archive import About
 from bot.db.models import OutboxRow, PostingRow
 from bot.domain.errors import TooLate
 from bot.domain.money import usd
@@ -248,6 +249,30 @@ async def test_a_late_refund_of_what_was_delivered_by_hand_hides_no_strangers_or
     await bench.pass_time(6 * 60, step=30)
 
     assert await booked_as_loss(bench) == [bench.sandbox.orders[0].reference]
+    notices = await owed(bench, OWNER)
+    assert sum("shared_account" in one for one in notices) == 1
+
+
+async def test_what_was_first_listed_after_a_restore_explains_what_an_owner_delivers(
+    bench: Bench,
+) -> None:
+    customer = await bench.customer(1, balance="5")
+    await bench.work()
+    line = await bench.buy(customer)
+    # Made in the books that are lost; the restored ones know of the wish alone.
+    foreign_order(bench.sandbox)
+    about = About("2026-11-22T09:00:00+00:00", "0017", 0, "", "", "")
+    await bench.shop.restores.open(about, None)
+    for lane in bench.shop.lanes:
+        lane.is_listed = False
+    bench.restart_workers()
+    await bench.pass_time(6 * 60, step=30)
+    await bench.shop.cases.hand_over(line.order.id, "gate.example.com:8080:anna:secret", OWNER)
+
+    foreign_order(bench.sandbox)
+    await bench.pass_time(6 * 60, step=30)
+
+    assert await booked_as_loss(bench) == [bench.sandbox.orders[1].reference]
     notices = await owed(bench, OWNER)
     assert sum("shared_account" in one for one in notices) == 1
 

@@ -415,6 +415,11 @@ class Exchanges:
         if is_ended and by is not None:
             decided = OrderDecided(by, OrderId(row.order_id), "exchanged")
             await self._outbox.owe_owners(tx, decided, besides=by)
+            lane = self._lane(row)
+            if lane is None or lane.is_by_hand:
+                # Said is what it holds now: what was lost before is not to be said any more.
+                gone = delete(ExchangeRow).where(ExchangeRow.order_id == row.order_id, _LOST)
+                await tx.execute(gone)
         return is_ended
 
     async def _tell(self, tx: AsyncConnection, row: Row[Any], state: ExchangeState) -> None:

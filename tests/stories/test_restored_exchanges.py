@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from bot.app import restore
 from bot.db.models import ExchangeRow, OutboxRow
+from bot.domain.errors import TooLate
 from bot.domain.exchanges import ExchangeState
 from bot.domain.orders import Credentials, CustomerId, OrderId
 from bot.services.restores import Restored
@@ -21,6 +22,7 @@ from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import (
+    OTHER_OWNER,
     OWNER,
     Bench,
     HandClock,
@@ -285,6 +287,29 @@ async def test_a_second_restore_waits_as_long_for_what_is_done_late(
         assert await rows(bench) == [ExchangeState.DONE]
         assert await told(bench, order, "order_exchanged") == 1
         await exchanged_as_told(bench)
+
+
+async def test_what_an_owner_says_of_a_later_exchange_is_not_undone_by_another_owner(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
+) -> None:
+    async with opened(database_url, sandbox, clock, stat, stat_path="") as bench:
+        customer = await bench.customer(1, balance="20")
+        order = (await bench.buy(customer, "statproxies", "captcha")).order.id
+        await bench.work()
+        await bench.shop.cases.hand_over(order, "198.51.100.7:6000:ann:first", OWNER)
+        await bench.shop.placing.set_aside()
+        # The other owner copies what the order holds now, and is in no hurry.
+        copied = "198.51.100.8:6000:ann:lost"
+
+        await bench.shop.exchanges.ask(customer.id, order, "a" * 16)
+        for _ in range(2):
+            await bench.shop.exchanges.step()
+        await bench.shop.exchanges.hand_over(order, "198.51.100.9:6000:ann:last", OWNER)
+        with pytest.raises(TooLate):
+            await bench.shop.exchanges.hand_over(order, copied, OTHER_OWNER)
+
+        assert await held(bench, order) == {"last"}
+        assert await rows(bench) == [ExchangeState.DONE]
 
 
 async def test_addresses_that_went_from_one_customer_to_another_reach_both(

@@ -697,7 +697,7 @@ MUTANTS: Final = (
         _ORDERS,
         "        if plan.days != claim.days:\n            raise DaysChanged(plan.id)\n",
         "",
-        _PLANS + "test_a_button_from_before_sells_neither_another_time_nor_more_than_there_are",
+        _PLANS + "test_a_plan_of_one_piece_is_bought_for_its_time",
     ),
     Mutant(
         "an accepted order that works as long as its plan says now",

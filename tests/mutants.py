@@ -601,9 +601,16 @@ MUTANTS: Final = (
     Mutant(
         "a lost exchange given up on an old reading",
         _EXCHANGES,
-        "if read_at is not None and not await self._is_still(tx, row, read_at):",
+        "if since is not None and not await self._is_still(tx, row, since):",
         "if False:",
         _RESTORED + "test_a_wish_of_today_is_not_undone_by_what_is_read_after_a_restore",
+    ),
+    Mutant(
+        "a lost exchange given up while another one may be done late",
+        _EXCHANGES,
+        "if is_sure and is_same and await self._let_be(row, began_at - SURE):",
+        "if is_sure and is_same and await self._let_be(row, began_at):",
+        _RESTORED + "test_a_wish_of_today_that_is_done_late_is_found_beside_the_lost_one",
     ),
     Mutant(
         "an order that is over looked at for ever",

@@ -293,9 +293,11 @@ class Exchanges:
                     return
             except DeliveredBefore as known:
                 log.warning("exchanged for another's", order=order, holder=known.order)
-        # Sent just before the books were lost, it may be done as late as any other.
+        # Sent just before the books were lost, it may be done as late as any other. So may one
+        # that ended a moment ago, with what the lost one had brought.
         is_sure = row.error == LOST and began_at - row.asked_at >= SURE
-        if is_sure and look is not None and look.is_same and await self._let_be(row, began_at):
+        is_same = look is not None and look.is_same
+        if is_sure and is_same and await self._let_be(row, began_at - SURE):
             return
         async with self._database.write() as tx:
             await self._set(tx, row, (_S.UNCHANGED,), next_at=self._clock.now() + WATCH)
@@ -309,23 +311,24 @@ class Exchanges:
                 return False
             return await self._give(tx, row, (_S.UNCHANGED,), delivery, raw)
 
-    async def _is_still(self, tx: AsyncConnection, row: Row[Any], read_at: datetime) -> bool:
-        """Whether the order is there, and no other exchange of it has moved since the reading."""
+    async def _is_still(self, tx: AsyncConnection, row: Row[Any], since: datetime) -> bool:
+        """Whether the order is there, and no other exchange of it has moved since then."""
         is_there = await self._is_there(tx, row.order_id)
         moved = exists().where(
             ExchangeRow.order_id == row.order_id,
             ExchangeRow.id != row.id,
-            or_(ExchangeRow.ended_at.is_(None), ExchangeRow.ended_at >= read_at),
+            or_(ExchangeRow.ended_at.is_(None), ExchangeRow.ended_at >= since),
         )
         return is_there and not await tx.scalar(select(moved))
 
-    async def _let_be(self, row: Row[Any], read_at: datetime | None = None) -> bool:
+    async def _let_be(self, row: Row[Any], since: datetime | None = None) -> bool:
         """Nothing was lost with the books that a restore put away, so nothing of it is kept.
 
-        Not where another exchange has moved since `read_at`: what was read may be old by now.
+        Not where another exchange has moved since `since`: the order may hold something else by
+        now, or soon.
         """
         async with self._database.write() as tx:
-            if read_at is not None and not await self._is_still(tx, row, read_at):
+            if since is not None and not await self._is_still(tx, row, since):
                 return False
             gone = delete(ExchangeRow).where(ExchangeRow.id == row.id, _LOST)
             let_be = await tx.scalar(gone.returning(ExchangeRow.id))

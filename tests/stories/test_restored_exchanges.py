@@ -242,11 +242,36 @@ async def test_a_wish_of_today_is_not_undone_by_what_is_read_after_a_restore(
         for _ in range(5):
             await bench.shop.exchanges.step()
             clock.turn(10)
-        await watched(bench, 2)
+        await watched(bench, 4)
 
         # What was read at last is what today's exchange brought: nothing was lost.
         assert await rows(bench) == [ExchangeState.DONE]
         await exchanged_as_told(bench)
+
+
+async def test_a_wish_of_today_that_is_done_late_is_found_beside_the_lost_one(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        customer = await bench.customer(1, balance="20")
+        order = await delivered_piece(bench, customer)
+        stat.orders[0].exchanges += 1
+        await bench.shop.placing.set_aside()
+        clock.turn(1000)
+        stat.faults.append(Fault(path="*/exchange/*", error=httpx.ReadTimeout("lost")))
+        await bench.shop.exchanges.ask(customer.id, order, "a" * 16)
+        for _ in range(3):
+            await bench.shop.exchanges.step()
+            clock.turn(2)
+        # What the lost exchange brought was taken for what today's one brings.
+        assert await rows(bench) == [ExchangeState.UNCHANGED, ExchangeState.DONE]
+
+        await bench.shop.exchanges.watch()
+        stat.orders[0].exchanges += 1
+        await watched(bench, 2)
+
+        assert await held(bench, order) == {stat._password(stat.orders[0])}
+        assert await rows(bench) == [ExchangeState.DONE] * 2
 
 
 async def test_a_second_restore_looks_no_twice_at_an_order(

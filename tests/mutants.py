@@ -376,6 +376,22 @@ MUTANTS: Final = (
         _FINDING + "test_what_was_first_listed_after_a_restore_explains_what_an_owner_delivers",
     ),
     Mutant(
+        "one order of the shop that explains any number of others",
+        "bot/services/strays.py",
+        "            unlisted.remove(mine)",
+        "            pass",
+        _FINDING
+        + "test_an_order_of_the_shop_under_another_id_hides_no_second_order_of_a_stranger",
+    ),
+    Mutant(
+        "an order of the shop that explains one more every hour",
+        "bot/services/strays.py",
+        "                self._take(unlisted, one)",
+        "                pass",
+        _FINDING
+        + "test_an_order_of_the_shop_under_another_id_hides_no_second_order_of_a_stranger",
+    ),
+    Mutant(
         "no late watch",
         _FULFILMENT,
         "        await self._strays.watch()\n",

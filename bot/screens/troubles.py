@@ -132,7 +132,8 @@ def _trouble(t: Texts, code: str, detail: str) -> Value:
             said = t(
                 "<b>The provider lists orders by other ids than it gives when it sells them.</b> "
                 "So an order that somebody else makes with the bot's account can look like one of "
-                "the shop's; then it is not booked as a loss, and you are not told of it. "
+                "the shop's. Only what is listed beyond what the shop made is booked as a loss, "
+                "and the order named then may be the shop's own. "
                 "Let nobody else use the account, and compare its balance with the sales "
                 "now and then."
             )

@@ -74,8 +74,9 @@ class Strays:
     async def watch(self) -> None:
         """Every five minutes: an upstream order that nothing of ours explains is a stray.
 
-        An order of ours explains it that may have made it, or that the list itself does not
-        show: nobody documents that a list tells the ids that the answers to orders told.
+        An order of ours explains it that may have made it, or one that the list itself does not
+        show: nobody documents that a list tells the ids that the answers to orders told. No
+        order explains two of them: what is listed beyond what we made is somebody else's.
         """
         now = self._clock.now()
         # Nothing is sold before the list was read once.
@@ -91,11 +92,13 @@ class Strays:
         async with self._database.read() as reader:
             loose = (
                 await reader.execute(
-                    select(UpstreamOrderRow.__table__).where(
+                    select(UpstreamOrderRow.__table__)
+                    .where(
                         UpstreamOrderRow.lane_id == self._lane.id,
                         UpstreamOrderRow.order_id.is_(None),
                         UpstreamOrderRow.is_flagged == 0,
                     )
+                    .order_by(UpstreamOrderRow.id)
                 )
             ).all()
             if not loose:
@@ -112,11 +115,14 @@ class Strays:
             ).all()
             # Read last: what is bound by now, and undecided no more, stands here.
             oldest = min(one.seen_at for one in loose)
-            unlisted = await self._unlisted(reader, oldest - WATCHED_FOR)
-        for stray in loose:
+            unlisted = list(await self._unlisted(reader, oldest - WATCHED_FOR))
+            for one in await self._apart(reader, unlisted):
+                self._take(unlisted, one)
+        # First what says most of itself: one that fits anything must not take its place.
+        for stray in sorted(loose, key=lambda one: self._count(unlisted, one)):
             if any(self._may_have_made(row, stray) for row in undecided):
                 continue
-            mine = next((row for row in unlisted if self._may_be(row, stray)), None)
+            mine = self._take(unlisted, stray)
             if mine is None:
                 await self._write_off(stray)
             elif now - mine.seen_at >= LISTED_WITHIN:
@@ -154,6 +160,36 @@ class Strays:
         )
         last = {row.provider: row.last for row in (await reader.execute(as_told)).all()}
         return [row for row in rows if row.id > last.get(row.provider, 0)]
+
+    async def _apart(
+        self, reader: AsyncConnection, unlisted: Sequence[Row[Any]]
+    ) -> Sequence[Row[Any]]:
+        """What was set apart beside these, each as one of them: not what is booked as a loss."""
+        if not unlisted:
+            return ()
+        booked = stray_reference(self._lane.upstream.name, "") + UpstreamOrderRow.reference
+        query = (
+            select(UpstreamOrderRow.__table__)
+            .where(
+                UpstreamOrderRow.lane_id == self._lane.id,
+                UpstreamOrderRow.id > unlisted[0].id,
+                UpstreamOrderRow.order_id.is_(None),
+                UpstreamOrderRow.is_flagged == 1,
+                ~exists().where(PostingRow.reference == booked),
+            )
+            .order_by(UpstreamOrderRow.id)
+        )
+        return (await reader.execute(query)).all()
+
+    def _take(self, unlisted: list[Row[Any]], listed: Row[Any]) -> Row[Any] | None:
+        """The order of ours that explains it, and none after it; None where there is none."""
+        mine = next((row for row in unlisted if self._may_be(row, listed)), None)
+        if mine is not None:
+            unlisted.remove(mine)
+        return mine
+
+    def _count(self, unlisted: Sequence[Row[Any]], listed: Row[Any]) -> int:
+        return sum(self._may_be(row, listed) for row in unlisted)
 
     async def _write_off(self, stray: Row[Any]) -> None:
         """Book what an unexplained upstream order cost as a loss, and tell the owners."""

@@ -379,6 +379,35 @@ async def test_what_was_listed_before_the_shop_sold_is_never_the_shops_own(bench
     assert await booked_as_loss(bench) == [f"{bench.sandbox.orders[0].reference}_listed"]
 
 
+async def test_an_order_of_the_shop_under_another_id_hides_no_second_order_of_a_stranger(
+    bench: Bench,
+) -> None:
+    bench.sandbox.list_has_ids = False
+    customer = await bench.customer(1, balance="9")
+    await bench.buy(customer)
+    await bench.work()
+    foreign_order(bench.sandbox)
+    await bench.pass_time(30 * 60, step=60)
+    foreign_order(bench.sandbox)
+    await bench.pass_time(3 * 3600, step=300)
+    foreign_order(bench.sandbox)
+    await bench.pass_time(3600, step=300)
+
+    # Of four that are listed, one is the shop's, whichever that is.
+    assert len(await booked_as_loss(bench)) == 3
+    notices = await owed(bench, OWNER)
+    assert sum("stray_found" in one for one in notices) == 3
+    assert any("shared_account" in one for one in notices)
+
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(customer)
+    await bench.work()
+    foreign_order(bench.sandbox)
+    await bench.pass_time(60)
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+
+
 async def test_what_is_given_back_is_lost_once_though_it_is_listed_under_another_id(
     bench: Bench,
 ) -> None:

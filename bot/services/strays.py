@@ -255,17 +255,7 @@ class Strays:
         if not fits:
             return False
         mine = fits[0]
-        bound = await tx.scalar(
-            update(UpstreamOrderRow)
-            .where(
-                UpstreamOrderRow.id == stray.id,
-                UpstreamOrderRow.order_id.is_(None),
-                UpstreamOrderRow.is_flagged == 0,
-            )
-            .values(order_id=mine.id)
-            .returning(UpstreamOrderRow.id)
-        )
-        if bound is None:
+        if not await self._decide(tx, stray, order_id=mine.id):
             return False
         await tx.execute(
             update(OrderRow)
@@ -289,20 +279,25 @@ class Strays:
 
     async def _flag(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
         """Look at it no more, and pay for no further period of it; False where it was bound."""
-        flagged = await tx.scalar(
+        is_flagged = await self._decide(tx, stray, is_flagged=1)
+        if is_flagged and self._is_paid_again:
+            now = self._clock.now()
+            await begin(tx, self._lane.id, stray.reference, stray.plan or "", now)
+        return is_flagged
+
+    async def _decide(self, tx: AsyncConnection, stray: Row[Any], **values: int) -> bool:
+        """The compare-and-set behind both; False when somebody else was first."""
+        decided = await tx.scalar(
             update(UpstreamOrderRow)
             .where(
                 UpstreamOrderRow.id == stray.id,
                 UpstreamOrderRow.order_id.is_(None),
                 UpstreamOrderRow.is_flagged == 0,
             )
-            .values(is_flagged=1)
+            .values(**values)
             .returning(UpstreamOrderRow.id)
         )
-        if flagged is not None and self._is_paid_again:
-            now = self._clock.now()
-            await begin(tx, self._lane.id, stray.reference, stray.plan or "", now)
-        return flagged is not None
+        return decided is not None
 
     @property
     def _is_paid_again(self) -> bool:

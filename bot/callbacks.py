@@ -21,6 +21,8 @@ KEPT = "+"
 Number = Annotated[int, Field(ge=0, le=2**53)]
 """An id, a price or a cursor; no larger one was drawn by us, or fits a database."""
 
+PlanNumber = Annotated[int, Field(ge=0, le=999_999_999)]
+"""The id of a plan where a button has no room for a larger one."""
 
 Count = Annotated[int, Field(ge=1, le=9999)]
 """Pieces of one order; the plan says how many it takes at most."""
@@ -59,12 +61,24 @@ class ShowPlan(CallbackData, prefix="plan"):
     again: bool
 
 
-class Buy(CallbackData, prefix="buy"):
+class Buy(CallbackData, prefix="buyt"):
     """Spend money: one intent, at most one order."""
 
-    plan: Number
-    micros: Number  # the price the customer saw, to compare
+    plan: PlanNumber
+    quantity: Count
+    micros: Price  # of all pieces, as the customer saw it, to compare
+    days: Days  # the time that the customer saw, to compare
+    title: str  # the mark of the title that the customer saw, to compare
     intent: str  # 64 random bits, drawn with the confirm screen
+    again: bool
+
+
+class BuyOne(CallbackData, prefix="buy"):
+    """As older menus drew `Buy`: it says neither what the plan was nor for how long it works."""
+
+    plan: Number
+    micros: Number
+    intent: str
     again: bool
 
 
@@ -84,23 +98,23 @@ class TypePieces(CallbackData, prefix="pcsn"):
 
 
 class BuyMany(CallbackData, prefix="buyn"):
-    """As older menus drew `BuyPieces`: it does not say how long what is bought works."""
+    """As older menus drew `Buy` of so many pieces."""
 
     plan: Number
     quantity: Count
-    micros: Number  # the price of all that the customer saw, to compare
-    intent: str  # 64 random bits, drawn with the confirm screen
+    micros: Number
+    intent: str
     again: bool
 
 
-class BuyPieces(CallbackData, prefix="buyd"):
-    """Spend money on what is sold by the piece, or for a time: one intent, at most one order."""
+class BuyTimed(CallbackData, prefix="buyd"):
+    """As older menus drew `Buy` with the time: it does not say what the plan was."""
 
     plan: Number
     quantity: Count
-    micros: Price  # the price of all that the customer saw, to compare
-    days: Days  # the time that the customer saw, to compare
-    intent: str  # 64 random bits, drawn with the confirm screen
+    micros: Price
+    days: Days
+    intent: str
     again: bool
 
 

@@ -107,7 +107,7 @@ class Bench:
     def claim(self, provider: str = "nodemaven", plan: str = "1", *, again: bool = False) -> Claim:
         """What a Buy button of a fresh confirm screen says."""
         offer = self.offer(provider, plan)
-        return Claim(offer.plan.id, offer.price, secrets.token_hex(8), again, days=offer.plan.days)
+        return Claim.of(offer, secrets.token_hex(8), again=again)
 
     async def buy(self, customer: Customer, provider: str = "nodemaven", plan: str = "1") -> Line:
         """One tap on Buy, on a fresh confirm screen."""

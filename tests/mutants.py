@@ -718,9 +718,16 @@ MUTANTS: Final = (
     Mutant(
         "another time sold than the button said",
         _ORDERS,
-        "        if plan.days != claim.days:\n            raise DaysChanged(plan.id)\n",
-        "",
+        "if (plan.days, title_mark(plan.title)) != (claim.days, claim.title):",
+        "if title_mark(plan.title) != claim.title:",
         _PLANS + "test_a_plan_of_one_piece_is_bought_for_its_time",
+    ),
+    Mutant(
+        "another plan sold than the button said",
+        _ORDERS,
+        "if (plan.days, title_mark(plan.title)) != (claim.days, claim.title):",
+        "if plan.days != claim.days:",
+        "tests/stories/test_buying.py::test_a_button_never_buys_another_size_than_it_said",
     ),
     Mutant(
         "an accepted order that works as long as its plan says now",

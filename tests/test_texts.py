@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 import bot
-from bot.callbacks import Buy
+from bot.callbacks import Buy, ShowPlan
 from bot.demo.telegram_html import parse_html
 from bot.domain.money import usd
 from bot.handlers.introduction import commands, owner_commands
@@ -77,8 +77,8 @@ class Said:
 class Walk:
     """What stands in some code; `complaints`: what would only break at a tap.
 
-    `labels` are the texts of buttons and toasts, `buys` the label of every `Buy(…)`, empty where
-    no button with a text of its own carries it.
+    `labels` are the texts of buttons and toasts, `buys` the labels of every `Buy(…)`, empty
+    where no button with a text of its own carries it.
     """
 
     said: list[Said] = field(default_factory=list)
@@ -99,7 +99,7 @@ def walk(source: str, file: str = "", found: Walk | None = None) -> Walk:
             if isinstance(target, ast.Name)
         }
         bought: list[ast.Call] = []
-        carried: dict[int, str] = {}
+        carried: dict[int, list[str]] = defaultdict(list)
         for node in ast.walk(top):
             where = f"{file}:{getattr(node, 'lineno', 0)}"
             match node:
@@ -116,16 +116,18 @@ def walk(source: str, file: str = "", found: Walk | None = None) -> Walk:
                 case ast.Call(func=ast.Name("Text"), args=[template, *_]):
                     if _literal(template) != "{words}":
                         found.complaints.append(f"{where}: a Text with words of its own")
-                case ast.Call(func=ast.Name("Buy" | "BuyMany" | "BuyPieces")):
+                case ast.Call(func=ast.Name("Buy")):
                     bought.append(node)
                 case ast.Call(func=ast.Name(kind), args=[first, *rest]) if kind in SHOWN:
                     label = _text(_meant(first, named))
                     if label:
                         found.labels.add(label)
-                    carried |= {id(_meant(does, named)): label for does in rest[:1]}
+                    for does in rest[:1]:
+                        carried[id(_meant(does, named))].append(label)
                 case _:
                     pass
-        found.buys.extend(carried.get(id(node), "") for node in bought)
+        for node in bought:
+            found.buys.extend(carried.get(id(node), [""]))
     return found
 
 
@@ -451,9 +453,7 @@ def test_a_hostile_name_stays_harmless_in_every_text(language: str) -> None:
 def test_a_hostile_name_is_plain_text_in_body_label_and_toast(language: str) -> None:
     t = texts(language)
     body = Screen(t("<b>Hello, {name}!</b>", name=HOSTILE)).text
-    label = Button(
-        t("🔁 {plan}", plan=HOSTILE), Buy(plan=1, micros=1, intent="", again=False)
-    ).label
+    label = Button(t("🔁 {plan}", plan=HOSTILE), ShowPlan(plan=1, again=False)).label
     toast = Toast(t("{person} can buy and write again.", person=HOSTILE)).text
 
     shown, entities = parse_html(body)
@@ -511,6 +511,7 @@ def test_each_buy_stands_on_a_button_that_says_so() -> None:
     [
         ('Button(t("Buy for {price}", price=1), Buy(plan=1))', ["Buy for {price}"]),
         ('def f(t):\n buy = Buy(plan=1)\n Button(t("Buy"), buy)', ["Buy"]),
+        ('def f():\n b = Buy()\n Button(t("Buy"), b)\n Button(t("No"), b)', ["Buy", "No"]),
         ('Button(t("Look"), Buy(plan=1))', ["Look"]),
         ("Button(label, Buy(plan=1))", [""]),
         ("draw(Buy(plan=1))", [""]),

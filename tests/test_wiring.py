@@ -50,6 +50,7 @@ WIRE = {
     "browse": "page",
     "prov": "provider page",
     "plan": "plan again",
+    "buyt": "plan quantity micros days title intent again",
     "buy": "plan micros intent again",
     "pcs": "plan quantity again",
     "pcsn": "plan again",
@@ -118,6 +119,7 @@ WIRE = {
 }
 LONGEST_TEXT = {
     "intent": "f" * 16,
+    "title": "f" * 6,
     "code": max(LANGUAGES, key=len),
     "format": max(Format, key=len),
     "kind": max(FileKind, key=len),
@@ -139,7 +141,7 @@ REFUSALS: tuple[CustomerError, ...] = (
     errors.InsufficientFunds(PlanId(1), usd("4"), usd("1")),
     errors.OverDebit(usd("1")),
     errors.PriceChanged(PlanId(1), usd("4")),
-    errors.DaysChanged(PlanId(1)),
+    errors.PlanChanged(PlanId(1)),
     errors.OfferGone(),
     errors.ShopClosed(),
     errors.TooManyOrders(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import NewType
 
 from bot.domain.money import Money
@@ -45,6 +46,11 @@ class Provider:
     """Sells a code to redeem instead of a proxy."""
     is_priced_here: bool = False
     """No price list tells its costs: owners set them in the chat."""
+
+
+def title_mark(title: str) -> str:
+    """Six hexadecimal digits by which a button says what was on sale: titles do not fit in."""
+    return sha256(title.encode(errors="surrogatepass")).hexdigest()[:6]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ ShopError
     InsufficientFunds      the wallet does not cover the price
     OverDebit              a debit would take more than the wallet holds
     PriceChanged           the price on the button is not today's
-    DaysChanged            the time on the button is not today's
+    PlanChanged            what the button says of the plan is not so any more
     OfferGone              the plan cannot be bought now
     ShopClosed             the owner or the audit stopped selling
     TooManyOrders          too many unfinished orders of one customer
@@ -156,8 +156,8 @@ class PriceChanged(CustomerError):
         self.shown = shown
 
 
-class DaysChanged(CustomerError):
-    """What is bought of `plan` works for another time than the button said."""
+class PlanChanged(CustomerError):
+    """`plan` is called otherwise, or works for another time, than the button said."""
 
     def __init__(self, plan: PlanId) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NewType
 from urllib.parse import quote, unquote
 
-from bot.domain.catalog import PlanId, ProviderId
+from bot.domain.catalog import Offer, PlanId, ProviderId, title_mark
 from bot.domain.errors import BadCredentials
 from bot.domain.money import Money
 
@@ -121,6 +121,15 @@ class Claim:
     quantity: int = 1
     days: int | None = None
     """For how long what is bought works, as the customer saw it; None where nobody said."""
+    title: str | None = None
+    """The mark of the title that the customer saw; None on buttons of older menus."""
+
+    @classmethod
+    def of(cls, offer: Offer, intent: str, *, again: bool = False, quantity: int = 1) -> Claim:
+        """What the button says that buys so many pieces of an offer as it is."""
+        plan = offer.plan
+        price, title = offer.price * quantity, title_mark(plan.title)
+        return cls(plan.id, price, intent, again, quantity, plan.days, title)
 
 
 @dataclass(frozen=True, slots=True)

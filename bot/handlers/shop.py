@@ -13,7 +13,8 @@ from bot.callbacks import (
     Browse,
     Buy,
     BuyMany,
-    BuyPieces,
+    BuyOne,
+    BuyTimed,
     Help,
     Home,
     Languages,
@@ -29,10 +30,10 @@ from bot.domain.customers import Customer, ShopInfo
 from bot.domain.errors import (
     BadQuantity,
     BlockedCustomer,
-    DaysChanged,
     InsufficientFunds,
     JustBought,
     OfferGone,
+    PlanChanged,
     PriceChanged,
 )
 from bot.domain.money import MOST_MICROS, Money
@@ -147,7 +148,7 @@ async def type_pieces(
 
 async def buy(
     _: TelegramObject,
-    callback_data: Buy | BuyMany | BuyPieces,
+    callback_data: Buy | BuyOne | BuyMany | BuyTimed,
     t: Texts,
     customer: Customer,
     message_id: int | None,
@@ -158,10 +159,13 @@ async def buy(
     clock: Clock,
 ) -> Screen:
     """Commit the intent and show its order; no money moves on any other way out."""
-    quantity = 1 if isinstance(callback_data, Buy) else callback_data.quantity
-    days = callback_data.days if isinstance(callback_data, BuyPieces) else 0
+    quantity = 1 if isinstance(callback_data, BuyOne) else callback_data.quantity
+    days = callback_data.days if isinstance(callback_data, Buy | BuyTimed) else 0
+    title = callback_data.title if isinstance(callback_data, Buy) else None
     plan, price = PlanId(callback_data.plan), Money(callback_data.micros)
-    claim = Claim(plan, price, callback_data.intent, callback_data.again, quantity, days or None)
+    claim = Claim(
+        plan, price, callback_data.intent, callback_data.again, quantity, days or None, title
+    )
     try:
         line = await orders.accept(customer, claim, message_id)
     except InsufficientFunds as short:
@@ -169,7 +173,7 @@ async def buy(
             t, catalog.offer(plan), short.balance, customer, catalog, customers, shop_info,
             quantity=quantity,
         )  # fmt: skip
-    except (PriceChanged, DaysChanged):
+    except (PriceChanged, PlanChanged):
         return await _plan(
             t,
             catalog.offer(plan),
@@ -323,8 +327,9 @@ ROUTES: tuple[Route, ...] = (
     tap(TypePieces, ask_pieces),
     typed(TypePieces, type_pieces),
     tap(Buy, buy),
+    tap(BuyOne, buy),
     tap(BuyMany, buy),
-    tap(BuyPieces, buy),
+    tap(BuyTimed, buy),
     said("help", show_help),
     tap(Help, show_help),
     tap(AskOwner, ask_owner),

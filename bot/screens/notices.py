@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.callbacks import AskOwner, Browse, ShowBalance, ShowOrder, ShowPlan
-from bot.domain.catalog import Offer
+from bot.domain.catalog import Offer, title_mark
 from bot.domain.money import MOST_MICROS
 from bot.domain.notices import (
     OrderInDoubt,
@@ -99,7 +99,7 @@ def order_released(t: Texts, notice: OrderReleased, order: Order, intent: str) -
         # The first order bought nothing, so this purchase is no accidental second one.
         claim = Claim(
             order.plan, notice.new_price, intent, again=True, quantity=order.quantity,
-            days=order.days,
+            days=order.days, title=title_mark(order.title),
         )  # fmt: skip
         return _kept(
             paragraphs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.callbacks import Buy, BuyPieces, ShowPieces, TypePieces
+from bot.callbacks import Buy, ShowPieces, TypePieces
 from bot.domain.catalog import Offer, Plan
 from bot.domain.money import Money
 from bot.domain.orders import Claim
@@ -24,17 +24,12 @@ def each(t: Texts, offer: Offer, quantity: int) -> Text | None:
 def buy(t: Texts, claim: Claim, *, counts: bool) -> Button:
     """The one button that spends money, at what it says; `counts`: it says how many pieces."""
     price = claim.price
-    if claim.days is None and not counts:
-        return Button(
-            t("Buy for {price}", price=price),
-            Buy(plan=claim.plan, micros=price.micros, intent=claim.intent, again=claim.again),
-            Style.SUCCESS,
-        )
-    does = BuyPieces(
+    does = Buy(
         plan=claim.plan,
         quantity=claim.quantity,
         micros=price.micros,
         days=claim.days or 0,
+        title=claim.title or "",
         intent=claim.intent,
         again=claim.again,
     )

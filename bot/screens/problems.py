@@ -23,7 +23,6 @@ from bot.domain.errors import (
     CostHolds,
     CostMoved,
     CustomerError,
-    DaysChanged,
     DeliveredBefore,
     InsufficientFunds,
     JustBought,
@@ -31,6 +30,7 @@ from bot.domain.errors import (
     NoUsage,
     OfferGone,
     OverDebit,
+    PlanChanged,
     PriceChanged,
     RuleHolds,
     ShopClosed,
@@ -77,7 +77,7 @@ def problem(t: Texts, error: CustomerError) -> Screen:
                 t("See the plan at today's price and decide then."),
                 (Button(t("🔎 See the plan"), ShowPlan(plan=plan, again=False)),),
             )
-        case DaysChanged(plan=plan):
+        case PlanChanged(plan=plan):
             return _screen(
                 t,
                 t("<b>The plan has changed. Nothing was charged.</b>"),

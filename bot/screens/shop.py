@@ -167,7 +167,7 @@ def confirm(
     """
     plan = offer.plan
     price = offer.price * quantity
-    claim = Claim(plan.id, price, intent, again, quantity, plan.days)
+    claim = Claim.of(offer, intent, again=again, quantity=quantity)
     return Screen(
         paragraphs(
             _what_changed(t, shown, claim),
@@ -353,10 +353,10 @@ def _gives(t: Texts, sold_by: Provider) -> Text:
 def _what_changed(t: Texts, shown: Claim | None, claim: Claim) -> Text | None:
     if shown is None:
         return None
-    if shown.days is None and claim.days is not None:
-        # Older menus had the time in their text alone; whether it is still that, nobody knows.
+    if shown.title is None:
+        # What such a menu said of the plan, and whether it is still so, nobody knows.
         return t("<b>This button is from an older menu. Nothing was charged.</b>")
-    if shown.days != claim.days:
+    if (shown.days, shown.title) != (claim.days, claim.title):
         return t("<b>The plan has changed. Nothing was charged.</b>")
     if shown.price != claim.price:
         return t("<b>The price has changed. Nothing was charged.</b>")

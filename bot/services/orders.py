@@ -13,16 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import CustomerRow, OrderRow
 from bot.db.session import Database, wake
+from bot.domain.catalog import title_mark
 from bot.domain.clock import Clock
 from bot.domain.customers import Customer
 from bot.domain.errors import (
     BadQuantity,
     BlockedCustomer,
-    DaysChanged,
     InsufficientFunds,
     JustBought,
     NotFound,
     OfferGone,
+    PlanChanged,
     PriceChanged,
     TooLate,
     TooManyOrders,
@@ -100,7 +101,7 @@ class Orders:
 
         A known intent answers with its order, whatever else the claim says. Otherwise raises
         `BlockedCustomer`, `ShopClosed`, `OfferGone`, `BadQuantity`, `PriceChanged`,
-        `DaysChanged`, `TooManyOrders`, `JustBought` or `InsufficientFunds`, and holds nothing.
+        `PlanChanged`, `TooManyOrders`, `JustBought` or `InsufficientFunds`, and holds nothing.
         """
         if not INTENT.fullmatch(claim.intent):
             raise NotFound
@@ -253,8 +254,8 @@ class Orders:
             raise BadQuantity(plan.id, plan.most)
         if price != claim.price:
             raise PriceChanged(plan.id, claim.price)
-        if plan.days != claim.days:
-            raise DaysChanged(plan.id)
+        if (plan.days, title_mark(plan.title)) != (claim.days, claim.title):
+            raise PlanChanged(plan.id)
         await self._refuse_haste(tx, customer.id, claim)
         if balance < price:
             raise InsufficientFunds(plan.id, price, balance)

@@ -181,7 +181,7 @@ class Crowd:
             offer = shop.catalog.offer(chance.choice(plans[:2] if self._is_popular else plans).id)
             pieces = chance.randrange(1, min(offer.plan.most, 3) + 1)
             again = chance.random() < 0.8
-            return Claim(offer.plan.id, offer.price * pieces, "", again, pieces, offer.plan.days)
+            return Claim.of(offer, "", again=again, quantity=pieces)
 
         drawn = await self._history.try_to("screen", draw)
         if not isinstance(drawn, Claim):

@@ -354,7 +354,7 @@ class Process:
             if (one.provider.code, one.code) == ("dataimpulse", "1")
         )
         offer = self.shop.catalog.offer(PlanId(plan.id))
-        claim = Claim(offer.plan.id, offer.price, uuid4().hex[:16], again=True)
+        claim = Claim.of(offer, uuid4().hex[:16], again=True)
         await self.shop.orders.accept(customer, claim, None)
 
     async def facts(self, *which: Any) -> Facts:

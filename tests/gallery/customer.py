@@ -83,16 +83,22 @@ def in_shop(t: Texts) -> Iterator[Shown]:
     yield show("bought just now", confirm, t, GIG, have, intent=INTENT, again=True, back=BACK)
     yield show(
         "the price has changed", confirm, t, GIG, have,
-        intent=INTENT, again=False, back=BACK, shown=Claim(GIG.plan.id, usd("4.03"), INTENT),
+        intent=INTENT, again=False, back=BACK,
+        shown=replace(Claim.of(GIG, INTENT), price=usd("4.03")),
     )  # fmt: skip
-    week = Claim(PIECES.plan.id, PIECES.price, INTENT, days=7)
+    month = Claim.of(PIECES, INTENT)
     yield show(
         "the time has changed", confirm, t, PIECES, have,
-        intent=INTENT, again=False, back=BACK, shown=week, works_until=NOON + timedelta(days=30),
+        intent=INTENT, again=False, back=BACK,
+        shown=replace(month, days=7), works_until=NOON + timedelta(days=30),
     )  # fmt: skip
     yield show(
-        "the button said no time", confirm, t, PIECES, have, intent=INTENT, again=False,
-        back=BACK, shown=replace(week, days=None), works_until=NOON + timedelta(days=30),
+        "another title", confirm, t, GIG, have,
+        intent=INTENT, again=False, back=BACK, shown=replace(Claim.of(GIG, INTENT), title=""),
+    )  # fmt: skip
+    yield show(
+        "the button is from an older menu", confirm, t, PIECES, have, intent=INTENT, again=False,
+        back=BACK, shown=replace(month, title=None), works_until=NOON + timedelta(days=30),
     )  # fmt: skip
     yield show("a code", confirm, t, CODE_OFFER, have, intent=INTENT, again=False, back=BACK)
     yield show(

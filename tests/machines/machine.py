@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -105,7 +106,7 @@ class ShopMachine(RuleBasedStateMachine):
         """What a Buy button says, `off_by` micro-units beside today's price."""
         offer = self.bench.offer(*PLANS[plan])
         price = Money(offer.price.micros + off_by)
-        return Claim(offer.plan.id, price, f"{intent:016x}", again=True)
+        return replace(Claim.of(offer, f"{intent:016x}", again=True), price=price)
 
     def top_up(self, customer: int, micros: int) -> None:
         """Money that is simply there, for machines that are about something else."""

@@ -55,7 +55,7 @@ HOSTILE = "<b>\u202e</b>&lt;{0}%s{price}\u2066\x00<a href='tg://user?id=1'>x</a>
 LONG = "Residential rotating premium traffic, world wide, 1 GB a day"
 WORST = Provider(ProviderId(2**53), "gateproxy", "x", HOSTILE * 40, UsageByApi())
 WORST_OFFER = Offer(
-    Plan(PlanId(2**53), WORST, "x", LONG * 40, usd("1"), None, NOON), usd("999999.123456")
+    Plan(PlanId(999_999_999), WORST, "x", LONG * 40, usd("1"), None, NOON), usd("999999.123456")
 )
 
 ANNA = Customer(
@@ -93,7 +93,7 @@ CODE_ORDER = replace(ORDER, provider_name="9Proxy CD Key", title="100 IPs", is_c
 WORST_ORDER = replace(
     ORDER,
     id=OrderId(2**53),
-    plan=PlanId(2**53),
+    plan=PlanId(999_999_999),
     provider_name=HOSTILE * 40,
     title=LONG * 40,
     price=usd("999999.123456"),

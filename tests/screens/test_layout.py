@@ -108,7 +108,7 @@ def samples(t: Texts) -> Iterator[tuple[Callable[..., Screen], Screen]]:
         yield shop.provider, shop.provider(t, shelf(*offers), 1)
     for offer in (GIG, CODE_OFFER, WORST_OFFER):
         for again in (False, True):
-            for shown in (None, Claim(offer.plan.id, usd("0.01"), INTENT)):
+            for shown in (None, replace(Claim.of(offer, INTENT), price=usd("0.01"))):
                 yield (
                     shop.confirm,
                     shop.confirm(

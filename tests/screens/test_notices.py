@@ -8,7 +8,7 @@ from typing import assert_never, get_args
 import pytest
 
 from bot.callbacks import AskOwner, Buy, ShowPlan
-from bot.domain.catalog import Offer
+from bot.domain.catalog import Offer, title_mark
 from bot.domain.customers import Person
 from bot.domain.exchanges import Exchanged, ExchangeState
 from bot.domain.markup import NamedChange, Rule, RuleChange, RuleChangeId, Scope
@@ -261,7 +261,10 @@ def test_a_risen_price_is_shown_old_and_new_with_a_button_that_buys_at_it() -> N
     (buy,) = screen.rows[0]
     assert isinstance(buy, Button)
     assert buy.label.plain() == "Buy for 4.20 USD"
-    assert buy.does == Buy(plan=11, micros=4_200_000, intent=INTENT, again=True)
+    assert buy.does == Buy(
+        plan=11, quantity=1, micros=4_200_000, days=0, title=title_mark("1 GB"),
+        intent=INTENT, again=True,
+    )  # fmt: skip
     assert buy.style is Style.SUCCESS
 
 

@@ -354,7 +354,7 @@ async def pieces_wished(bench: Bench, quantity: int) -> OrderId:
     """One order of so many pieces that is to be exchanged."""
     customer = await bench.customer(1, balance="50")
     offer = bench.offer("statproxies", "captcha")
-    claim = Claim(offer.plan.id, offer.price * quantity, "b" * 16, True, quantity, offer.plan.days)
+    claim = Claim.of(offer, "b" * 16, again=True, quantity=quantity)
     order = (await bench.shop.orders.accept(customer, claim, None)).order.id
     await bench.work()
     await bench.shop.exchanges.ask(customer.id, order, "a" * 16)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from bot.domain.errors import InsufficientFunds, JustBought, NotFound, PriceChanged, TooManyOrders
 from bot.domain.money import usd
-from bot.domain.orders import Claim, Credentials, OrderState
+from bot.domain.orders import Credentials, OrderState
 from bot.upstreams.pretence import Fault
 from tests.bench import Bench
 from tests.conftest import ON_SQLITE
@@ -109,7 +110,7 @@ async def test_an_intent_that_we_never_drew_is_refused(bench: Bench, intent: str
     claim = bench.claim()
 
     with pytest.raises(NotFound):
-        await bench.shop.orders.accept(customer, Claim(claim.plan, claim.price, intent), None)
+        await bench.shop.orders.accept(customer, replace(claim, intent=intent), None)
 
 
 async def test_a_lost_answer_is_found_by_listing(bench: Bench) -> None:

@@ -266,6 +266,25 @@ async def test_same_again_opens_the_plan_at_todays_price(
     assert await customer.balance() == usd("1.83")
 
 
+async def test_a_button_never_buys_another_size_than_it_said(
+    app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
+) -> None:
+    await customer.open("1 GB", "NodeMaven")
+    buy = customer.button("Buy")
+    sandbox.plan("nodemaven", "1").traffic = "500 MB"
+    await app.refresh()
+
+    await customer.press(buy)
+
+    assert customer.text.startswith("The plan has changed. Nothing was charged.")
+    assert "NodeMaven · 500 MB" in customer.text
+    assert "Price: 4.03 USD" in customer.text
+    assert not sandbox.orders
+    assert await customer.balance() == usd("10")
+    await customer.tap("Buy for 4.03 USD")
+    assert [one.title for one in await app.orders(customer)] == ["500 MB"]
+
+
 async def test_tapping_buy_twice_buys_once(customer: Customer, sandbox: GateProxySandbox) -> None:
     await customer.open("1 GB", "NodeMaven")
     buy = customer.button("Buy")

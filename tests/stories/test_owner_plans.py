@@ -20,6 +20,7 @@ from bot.callbacks import (
     TitleFor,
 )
 from bot.db.models import OrderRow, PlanChangeRow, PlanRow, RequestRow, SubscriptionRow
+from bot.domain.catalog import title_mark
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
 from bot.i18n import texts
@@ -635,7 +636,8 @@ async def test_a_hidden_plan_is_not_listed_and_no_old_button_buys_it(
     for button in (buy, three):
         await customer.press(button)
         assert "This cannot be bought right now. Nothing was charged." in customer.text
-    await customer.press(f"buyd:{plan}:2:4600000:30:{'ab' * 8}:0")
+    mark = title_mark("ISP for captchas")
+    await customer.press(f"buyt:{plan}:2:4600000:30:{mark}:{'ab' * 8}:0")
     assert "Nothing was charged." in customer.text
     await customer.send(f"/start l_{plan}")
     assert "This cannot be bought right now." in customer.text

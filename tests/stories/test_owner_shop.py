@@ -10,6 +10,7 @@ from bot import callbacks
 from bot.callbacks import Buy, Confirm, Resume, SaleNotices
 from bot.db.session import Database
 from bot.demo.telegram import Person
+from bot.domain.catalog import title_mark
 from bot.domain.money import usd
 from bot.domain.orders import OrderId, OrderState
 from bot.handlers.introduction import owner_commands
@@ -302,7 +303,11 @@ async def test_a_forged_claim_of_an_owner_is_a_customers_claim_like_any_other(
 ) -> None:
     plan = app.plan_id("nodemaven", "1")
 
-    await owner.press(Buy(plan=plan, micros=4_030_000, intent="c0ffee00" * 2, again=False).pack())
+    claim = Buy(
+        plan=plan, quantity=1, micros=4_030_000, days=0, title=title_mark("1 GB"),
+        intent="c0ffee00" * 2, again=False,
+    )  # fmt: skip
+    await owner.press(claim.pack())
 
     assert not app.sandbox.orders
     await owner.press(SaleNotices(on=True).pack())

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from bot.db.models import LaneRow, OrderRow, PlanRow, SubscriptionRow
 from bot.demo.telegram import Person
+from bot.domain.catalog import title_mark
 from bot.domain.money import usd
 from bot.domain.orders import OrderState
 from bot.upstreams.pretence import Fault
@@ -21,6 +22,7 @@ from tests.stories.conftest import ShopFloor
 from tests.telegram import Customer
 
 DAY = 86_400.0
+CAPTCHAS = title_mark("ISP for captchas")
 LOST: dict[str, Any] = {"error": httpx.ReadTimeout("lost"), "is_done": True}
 BY_HAND = pytest.mark.parametrize("stat_path", [""])
 
@@ -166,7 +168,7 @@ async def test_a_forged_number_of_pieces_buys_nothing(
     await customer.send("/start")
 
     for price in (2_300_000, 2_300_000 * 101, 2_300_000 * 9999):
-        await customer.press(f"buyd:{plan}:{forged}:{price}:30:{'ab' * 8}:0")
+        await customer.press(f"buyt:{plan}:{forged}:{price}:30:{CAPTCHAS}:{'ab' * 8}:0")
     await customer.press(f"pcs:{plan}:{forged}:0")
 
     assert not stat.orders
@@ -180,7 +182,7 @@ async def test_a_forged_price_of_many_is_compared_with_the_price_of_all(
     plan = app.plan_id("statproxies", "captcha")
     await customer.send("/start")
 
-    await customer.press(f"buyd:{plan}:3:2300000:30:{'ab' * 8}:0")
+    await customer.press(f"buyt:{plan}:3:2300000:30:{CAPTCHAS}:{'ab' * 8}:0")
 
     assert "The price has changed. Nothing was charged." in customer.text
     assert "Price: 2.30 USD → 6.90 USD" in customer.text
@@ -210,14 +212,14 @@ async def test_a_button_never_buys_another_time_than_it_said(
 
 
 @ON_SQLITE
-async def test_an_older_button_that_says_no_time_shows_the_plan_anew(
+async def test_an_older_button_that_does_not_say_what_the_plan_was_shows_it_anew(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
     plan = app.plan_id("statproxies", "captcha")
     await customer.send("/start")
 
-    for older in (f"buyn:{plan}:1:2300000:{'ab' * 8}:0", f"buy:{plan}:2300000:{'ab' * 8}:0"):
-        await customer.press(older)
+    for older in ("buy:{plan}:2300000", "buyn:{plan}:1:2300000", "buyd:{plan}:1:2300000:30"):
+        await customer.press(f"{older.format(plan=plan)}:{'ab' * 8}:0")
         assert customer.text.startswith("This button is from an older menu. Nothing was charged.")
         assert "Works for 30 days: until" in customer.text
     assert not stat.orders
@@ -400,7 +402,7 @@ async def test_without_a_list_nothing_is_sold_and_with_it_again(
     await app.show(customer, "statproxies", "captcha")
     assert "This plan cannot be bought right now" in customer.text
     plan = app.plan_id("statproxies", "captcha")
-    await customer.press(f"buyd:{plan}:1:2300000:30:{'ab' * 8}:0")
+    await customer.press(f"buyt:{plan}:1:2300000:30:{CAPTCHAS}:{'ab' * 8}:0")
     assert "cannot be bought right now" in customer.text
     await owner.send("/shop")
     assert "its order list could not be read, so nothing is sold" in owner.text

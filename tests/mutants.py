@@ -415,6 +415,14 @@ MUTANTS: Final = (
         _FINDING + "test_a_listing_that_fails_never_counts_as_nothing_found",
     ),
     Mutant(
+        "an empty list that proves that the first order was not made",
+        _DOUBTS,
+        "        return left is not None and all(micros == left.micros for micros in held)",
+        "        return True",
+        _FINDING
+        + "test_of_the_first_order_an_empty_list_proves_nothing_once_money_has_moved",
+    ),
+    Mutant(
         "adopted without a baseline",
         _PLACING,
         "                    func.coalesce(func.max(UpstreamOrderRow.id), 0)\n"

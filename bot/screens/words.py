@@ -99,8 +99,8 @@ def reviewed_because(t: Texts, reason: str | None) -> Text:
             return t("more upstream orders fit than orders wait for one")
         case "no_listing":
             return t(
-                "the provider's order list could not be read for too long, or did not show the "
-                "newest order that the shop knows"
+                "the provider's order list could not be read for too long, or does not prove "
+                "that nothing was bought"
             )
         case "failed_there":
             return t("the provider says that the order failed after taking it")

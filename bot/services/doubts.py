@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, tuple_
 
-from bot.db.models import LaneRow, UpstreamOrderRow
+from bot.db.models import AttemptRow, LaneRow, UpstreamOrderRow
 from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.errors import UpstreamError
 from bot.domain.orders import OrderId, OrderState
 from bot.services.catalog import Catalog
 from bot.services.lane import Lane
-from bot.services.listings import Listing, Listings
+from bot.services.lanes import Lanes
+from bot.services.listings import Listing
 from bot.services.placing import LONGEST, QUARANTINE, Placing
 from bot.upstreams.base import Made
 
@@ -39,14 +41,14 @@ class Doubts:
         clock: Clock,
         catalog: Catalog,
         placing: Placing,
-        listings: Listings,
+        lanes: Lanes,
     ) -> None:
         self._lane = lane
         self._database = database
         self._clock = clock
         self._catalog = catalog
         self._placing = placing
-        self._listings = listings
+        self._lanes = lanes
         # When each quarantine is over, in the time that only grows. Not kept anywhere: after a
         # restart it is counted from the time of day again.
         self._over_at: dict[tuple[int, datetime], float] = {}
@@ -55,15 +57,17 @@ class Doubts:
         """Let one listing decide every order in doubt that it can."""
         self._count(doubtful)
         try:
-            listing = await self._listings.read(self._lane)
+            listing = await self._lanes.listings.read(self._lane)
         except UpstreamError as error:
             # A listing that failed says nothing, above all not that there is no order.
             log.warning("list cannot be read", lane=self._lane.id, code=error.code)
             for row in doubtful:
                 await self._look_later(row, is_proof=False)
             return
+        if listing.is_proof is None:
+            listing = replace(listing, is_proof=await self._is_unspent(doubtful))
         if not listing.is_proof:
-            log.warning("list does not show the newest order", lane=self._lane.id)
+            log.warning("list is no proof", lane=self._lane.id)
         for group in self._groups(doubtful):
             await self._decide(group, listing)
 
@@ -82,6 +86,20 @@ class Doubts:
     def _left(self, row: Row[Any]) -> float:
         left: timedelta = row.quarantine_until - self._clock.now()
         return min(left, QUARANTINE).total_seconds()
+
+    async def _is_unspent(self, doubtful: Sequence[Row[Any]]) -> bool:
+        """Whether our account holds to the cent what it held before these attempts."""
+        last = tuple_(AttemptRow.order_id, AttemptRow.number).in_(
+            [(row.id, row.tries) for row in doubtful]
+        )
+        async with self._database.read() as reader:
+            held = (await reader.scalars(select(AttemptRow.balance_micros).where(last))).all()
+        try:
+            left = await self._lanes.read_balance(self._lane)
+        except UpstreamError as error:
+            log.warning("balance cannot be read", lane=self._lane.id, code=error.code)
+            return False
+        return left is not None and all(micros == left.micros for micros in held)
 
     def _groups(self, doubtful: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
         if not self._lane.tells_plans_apart:

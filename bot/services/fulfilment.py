@@ -89,7 +89,7 @@ class LaneWorker:
         self._jitter = jitter
         self._doubts = Doubts(
             lane, database=database, clock=clock, catalog=catalog, placing=placing,
-            listings=lanes.listings,
+            lanes=lanes,
         )  # fmt: skip
         self._strays = Strays(
             lane, database=database, clock=clock, catalog=catalog, wallets=wallets,

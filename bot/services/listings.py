@@ -34,8 +34,11 @@ class Listing:
 
     began_at: float
     """In the time that only grows."""
-    is_proof: bool
-    """It showed the newest order known before; one that hides that may hide any other."""
+    is_proof: bool | None
+    """It showed the newest order known before; one that hides that may hide any other.
+
+    None where no order is known yet: an empty list is as good as a broken one.
+    """
 
 
 class Listings:
@@ -64,7 +67,7 @@ class Listings:
         """
         began_at = self._clock.elapsed()
         newest = await self._newest(lane)
-        is_proof = newest is None
+        is_proof = False
         seen: dict[str, Listed] = {}
         pages = MOST_PAGES if lane.is_listed else FIRST_PAGES
         for number in range(1, pages + 1):
@@ -77,10 +80,10 @@ class Listings:
             # The order of the list is not documented, so one known id does not end it:
             # two whole pages of nothing new do, once the newest was seen.
             is_deep = lane.is_listed and number >= 2
-            if is_deep and is_proof and not await self._unknown(lane, fresh):
+            if is_deep and (is_proof or newest is None) and not await self._unknown(lane, fresh):
                 break
         await self._keep(lane, tuple(seen.values()))
-        return Listing(began_at, is_proof)
+        return Listing(began_at, None if newest is None else is_proof)
 
     async def shared(
         self, tx: AsyncConnection, lane: Lane, listed: set[str] | Select[str]

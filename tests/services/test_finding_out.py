@@ -157,6 +157,33 @@ async def test_a_list_that_hides_the_newest_order_never_counts_as_nothing_found(
     assert len(bench.sandbox.orders) == 2
 
 
+EMPTY = Fault(method="GET", path="/orders", body='{"success":true,"orders":[]}', times=10_000)
+
+
+@pytest.mark.parametrize(
+    ("is_made", "topped_up", "became"),
+    [
+        (False, "", OrderState.RELEASED),
+        (True, "", OrderState.REVIEW),
+        (True, "1000", OrderState.REVIEW),
+    ],
+)
+async def test_of_the_first_order_an_empty_list_proves_nothing_once_money_has_moved(
+    bench: Bench, is_made: bool, topped_up: str, became: OrderState
+) -> None:
+    customer = await bench.customer(1, balance="9")
+    bench.sandbox.faults += [Fault(error=LOST, is_done=is_made), EMPTY]
+    line = await bench.buy(customer)
+    await bench.work()
+    if topped_up:
+        bench.sandbox.set_balance(next(iter(bench.sandbox.accounts)), topped_up)
+
+    await bench.pass_time(31 * 60, step=10)
+
+    assert await state(bench, line.order.id) is became
+    assert len(bench.sandbox.orders) == is_made
+
+
 async def test_a_list_that_shows_the_oldest_first_is_read_to_its_newest(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,7 +219,10 @@ async def test_an_order_that_appears_late_in_the_list_is_still_found(bench: Benc
 async def test_an_order_made_after_it_was_given_back_is_written_off_and_told(
     bench: Bench,
 ) -> None:
-    customer = await bench.customer(1, balance="5")
+    customer = await bench.customer(1, balance="9")
+    await bench.buy(customer)
+    await bench.pass_time(20 * 60, step=60)
+    await bench.refresh()
     bench.sandbox.list_lag = 20 * 60
     bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
     line = await bench.buy(customer)
@@ -200,7 +230,7 @@ async def test_an_order_made_after_it_was_given_back_is_written_off_and_told(
     await bench.pass_time(40 * 60, step=10)
 
     assert await state(bench, line.order.id) is OrderState.RELEASED
-    assert await bench.balance(customer) == usd("5")
+    assert await bench.balance(customer) == usd("4.97")
     notices = await owed(bench, OWNER)
     assert any("stray_found" in notice and '"micros":3500000' in notice for notice in notices)
     assert not any("shared_account" in notice for notice in notices)

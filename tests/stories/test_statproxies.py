@@ -310,6 +310,8 @@ async def test_where_the_list_tells_no_tag_a_new_id_is_found_by_plan_and_number(
 async def test_what_was_not_made_is_given_back_after_the_quarantine(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
+    await buy(customer, 1)
+    await app.pass_time(60)
     stat.faults.append(Fault(status=500, code="stripe_error"))
     await buy(customer)
     await app.pass_time(800)
@@ -318,8 +320,21 @@ async def test_what_was_not_made_is_given_back_after_the_quarantine(
     await app.pass_time(200)
 
     assert await app.state(customer) is OrderState.RELEASED
-    assert await customer.balance() == usd("10")
-    assert stat.count("POST", "*/newscale") == 1
+    assert await customer.balance() == usd("7.70")
+    assert stat.count("POST", "*/newscale") == 2
+
+
+@ON_SQLITE
+async def test_of_the_first_order_no_list_proves_that_it_was_not_made(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    stat.faults.append(Fault(status=500, code="stripe_error"))
+    await buy(customer)
+
+    await app.pass_time(1900)
+
+    assert await app.state(customer) is OrderState.REVIEW
+    assert await app.held(customer) == usd("6.90")
 
 
 async def test_what_was_not_made_is_given_back_by_a_list_that_shows_what_was_cancelled(
@@ -377,7 +392,7 @@ async def test_a_person_decides_where_the_list_leaves_out_what_was_cancelled(
     assert await app.state(customer) is OrderState.REVIEW
     assert await app.held(customer) == usd("2.30")
     alarm = next(one.text for one in owner.messages if "Order #2 needs you." in one.text)
-    assert "or did not show the newest order that the shop knows" in alarm
+    assert "or does not prove that nothing was bought" in alarm
 
 
 async def test_a_refusal_gives_the_money_back_at_once(

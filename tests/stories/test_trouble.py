@@ -189,14 +189,20 @@ async def test_an_order_in_doubt_that_was_never_made_is_given_back_after_15_minu
 
 
 async def test_an_answer_that_comes_after_the_money_went_back_is_the_shops_loss(
-    app: ShopFloor, customer: Customer, owner: Customer, sandbox: GateProxySandbox
+    app: ShopFloor,
+    customer: Customer,
+    boris: Customer,
+    owner: Customer,
+    sandbox: GateProxySandbox,
 ) -> None:
+    await app.show(boris, "nodemaven", "1")
+    await boris.tap("Купить")
     sandbox.faults.append(Fault(error=httpx.ReadTimeout("slow"), is_done=True, works_for=1100))
     await customer.buy("1 GB", "NodeMaven")
 
     await app.pass_time(30 * 60, step=60)
 
-    app.strays.add(sandbox.orders[0].reference)
+    app.strays.add(sandbox.orders[1].reference)
     assert await app.state(customer) is OrderState.RELEASED
     assert await customer.balance() == usd("10")
     assert "holds an order that no order of the shop explains" in owner.messages[-1].text

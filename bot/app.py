@@ -96,6 +96,7 @@ class Shop:
     wallets: Wallets
     requests: Requests
     orders: Orders
+    moves: Moves
     placing: Placing
     cases: Cases
     formats: Formats
@@ -135,6 +136,7 @@ class Shop:
             catalog=self.catalog,
             placing=self.placing,
             wallets=self.wallets,
+            moves=self.moves,
             lanes=self.lanes,
             stops=self.stops,
             outbox=self.outbox,
@@ -251,6 +253,7 @@ async def build(
             wallets=wallets,
             requests=requests,
             orders=orders,
+            moves=moves,
             placing=placing,
             cases=cases,
             formats=Formats(database),

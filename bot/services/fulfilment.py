@@ -31,6 +31,7 @@ from bot.services.catalog import Catalog
 from bot.services.doubts import Doubts
 from bot.services.lane import Lane
 from bot.services.lanes import FRESH, READ_AGAIN, Lanes
+from bot.services.moves import Moves
 from bot.services.outbox import Outbox
 from bot.services.placing import LONGEST, SEND_WITHIN, Placing
 from bot.services.rows import IS_OPEN, ORDER
@@ -73,6 +74,7 @@ class LaneWorker:
         catalog: Catalog,
         placing: Placing,
         wallets: Wallets,
+        moves: Moves,
         lanes: Lanes,
         stops: Stops,
         outbox: Outbox,
@@ -92,7 +94,7 @@ class LaneWorker:
             lanes=lanes,
         )  # fmt: skip
         self._strays = Strays(
-            lane, database=database, clock=clock, catalog=catalog, wallets=wallets,
+            lane, database=database, clock=clock, catalog=catalog, wallets=wallets, moves=moves,
             listings=lanes.listings, outbox=outbox,
         )  # fmt: skip
         self._unreadable_since: datetime | None = None

@@ -151,7 +151,7 @@ class Moves:
         if moved is None:
             return None
         if reference is not None and bound_to is None:
-            await self._bind(tx, moved, reference, subscription)
+            await self.bind(tx, moved, reference, subscription)
         await self.end_attempt(tx, moved, outcome or "made")
         if delivery is None:
             if raw:
@@ -213,35 +213,10 @@ class Moves:
                 .values(ended_at=self._clock.now(), outcome=outcome)
             )
 
-    async def let_go(self, tx: AsyncConnection, row: Row[Any]) -> None:
-        """Unbind what the upstream made, so that the late watch books and tells what was paid."""
-        if row.upstream_order_id is None:
-            return
-        await tx.execute(
-            update(UpstreamOrderRow)
-            .where(UpstreamOrderRow.order_id == row.id)
-            .values(order_id=None)
-        )
-        await tx.execute(
-            update(OrderRow).where(OrderRow.id == row.id).values(upstream_order_id=None)
-        )
-
-    async def _set_apart(
-        self, tx: AsyncConnection, row: Row[Any], reference: str | None, raw: str, actor: str,
-        holder: OrderId,
-    ) -> OrderState | None:  # fmt: skip
-        """It was made, but with what another order has: bound, kept sealed, shown to nobody."""
-        order, reason = OrderId(row.id), "delivered_before"
-        if row.state == _S.PREPARING:
-            await self._deliveries.seal(tx, order, None, raw)
-        elif not await self.settle(tx, order, reference, None, raw, actor, reason):
-            return None
-        is_moved = await self.review(tx, order, reason, f"{reason}: order {holder}")
-        return _S.REVIEW if is_moved else None
-
-    async def _bind(
-        self, tx: AsyncConnection, row: Row[Any], reference: str, subscription: str | None
+    async def bind(
+        self, tx: AsyncConnection, row: Row[Any], reference: str, subscription: str | None = None
     ) -> None:
+        """Bind an upstream order to the order that names it, and begin its subscription."""
         bound = await tx.scalar(
             update(UpstreamOrderRow)
             .where(
@@ -273,6 +248,32 @@ class Moves:
         if row.days is not None:
             lane, now = LaneId(row.lane_id), self._clock.now()
             await begin(tx, lane, reference, row.plan, now, OrderId(row.id))
+
+    async def let_go(self, tx: AsyncConnection, row: Row[Any]) -> None:
+        """Unbind what the upstream made, so that the late watch books and tells what was paid."""
+        if row.upstream_order_id is None:
+            return
+        await tx.execute(
+            update(UpstreamOrderRow)
+            .where(UpstreamOrderRow.order_id == row.id)
+            .values(order_id=None)
+        )
+        await tx.execute(
+            update(OrderRow).where(OrderRow.id == row.id).values(upstream_order_id=None)
+        )
+
+    async def _set_apart(
+        self, tx: AsyncConnection, row: Row[Any], reference: str | None, raw: str, actor: str,
+        holder: OrderId,
+    ) -> OrderState | None:  # fmt: skip
+        """It was made, but with what another order has: bound, kept sealed, shown to nobody."""
+        order, reason = OrderId(row.id), "delivered_before"
+        if row.state == _S.PREPARING:
+            await self._deliveries.seal(tx, order, None, raw)
+        elif not await self.settle(tx, order, reference, None, raw, actor, reason):
+            return None
+        is_moved = await self.review(tx, order, reason, f"{reason}: order {holder}")
+        return _S.REVIEW if is_moved else None
 
     async def _capture(self, tx: AsyncConnection, row: Row[Any], actor: str) -> None:
         order, price = OrderId(row.id), Money(row.price_micros)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, exists, func, select, update
+from sqlalchemy import Row, and_, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import (
@@ -24,14 +24,14 @@ from bot.domain.clock import Clock
 from bot.domain.errors import UpstreamError
 from bot.domain.money import Money
 from bot.domain.notices import StrayFound, Trouble
-from bot.domain.orders import OrderId, OrderState
+from bot.domain.orders import OrderState
 from bot.domain.wallets import PostingKind
 from bot.services.catalog import Catalog
 from bot.services.doubts import may_have_made
 from bot.services.lane import Lane
 from bot.services.lanes import READ_AGAIN
 from bot.services.listings import Listings
-from bot.services.moves import stray_reference
+from bot.services.moves import Moves, stray_reference
 from bot.services.outbox import Outbox
 from bot.services.rows import IS_OPEN, ORDER
 from bot.services.subscriptions import begin
@@ -46,6 +46,8 @@ LISTED_WITHIN = timedelta(hours=1)
 """What no list shows by then, it shows by another id than the answer told, or not at all."""
 
 _S = OrderState
+_LOOSE = and_(UpstreamOrderRow.order_id.is_(None), UpstreamOrderRow.is_flagged == 0)
+"""Still to be decided on."""
 
 
 class Strays:
@@ -59,6 +61,7 @@ class Strays:
         clock: Clock,
         catalog: Catalog,
         wallets: Wallets,
+        moves: Moves,
         listings: Listings,
         outbox: Outbox,
     ) -> None:
@@ -67,6 +70,7 @@ class Strays:
         self._clock = clock
         self._catalog = catalog
         self._wallets = wallets
+        self._moves = moves
         self._listings = listings
         self._outbox = outbox
         self._watched_at: datetime | None = None
@@ -93,11 +97,7 @@ class Strays:
             loose = (
                 await reader.execute(
                     select(UpstreamOrderRow.__table__)
-                    .where(
-                        UpstreamOrderRow.lane_id == self._lane.id,
-                        UpstreamOrderRow.order_id.is_(None),
-                        UpstreamOrderRow.is_flagged == 0,
-                    )
+                    .where(UpstreamOrderRow.lane_id == self._lane.id, _LOOSE)
                     .order_by(UpstreamOrderRow.id)
                 )
             ).all()
@@ -255,16 +255,15 @@ class Strays:
         if not fits:
             return False
         mine = fits[0]
-        if not await self._decide(tx, stray, order_id=mine.id):
+        is_loose = select(UpstreamOrderRow.id).where(UpstreamOrderRow.id == stray.id, _LOOSE)
+        if await tx.scalar(is_loose.with_for_update()) is None:
             return False
         await tx.execute(
             update(OrderRow)
             .where(OrderRow.id == mine.id)
             .values(upstream_order_id=stray.reference)
         )
-        if mine.days is not None:
-            now = self._clock.now()
-            await begin(tx, self._lane.id, stray.reference, mine.plan, now, OrderId(mine.id))
+        await self._moves.bind(tx, mine, stray.reference)
         log.info("found what an owner delivered", order=mine.id)
         return True
 
@@ -279,25 +278,16 @@ class Strays:
 
     async def _flag(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
         """Look at it no more, and pay for no further period of it; False where it was bound."""
-        is_flagged = await self._decide(tx, stray, is_flagged=1)
-        if is_flagged and self._is_paid_again:
-            now = self._clock.now()
-            await begin(tx, self._lane.id, stray.reference, stray.plan or "", now)
-        return is_flagged
-
-    async def _decide(self, tx: AsyncConnection, stray: Row[Any], **values: int) -> bool:
-        """The compare-and-set behind both; False when somebody else was first."""
-        decided = await tx.scalar(
+        flagged = await tx.scalar(
             update(UpstreamOrderRow)
-            .where(
-                UpstreamOrderRow.id == stray.id,
-                UpstreamOrderRow.order_id.is_(None),
-                UpstreamOrderRow.is_flagged == 0,
-            )
-            .values(**values)
+            .where(UpstreamOrderRow.id == stray.id, _LOOSE)
+            .values(is_flagged=1)
             .returning(UpstreamOrderRow.id)
         )
-        return decided is not None
+        if flagged is not None and self._is_paid_again:
+            now = self._clock.now()
+            await begin(tx, self._lane.id, stray.reference, stray.plan or "", now)
+        return flagged is not None
 
     @property
     def _is_paid_again(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.db.archive import About
-from bot.db.models import OutboxRow, PostingRow
+from bot.db.models import OutboxRow, PostingRow, UpstreamOrderRow
 from bot.domain.errors import TooLate
 from bot.domain.money import usd
 from bot.domain.orders import OrderId, OrderState
@@ -259,6 +259,29 @@ async def test_what_an_owner_delivered_and_is_listed_later_is_paid_for_once(benc
     assert any(bench.sandbox.orders[1].reference in notice for notice in notices)
     assert sum("shared_account" in notice for notice in notices) == 1
     assert (await bench.shop.audit.run()).differences == ()
+
+
+async def test_what_another_process_has_written_off_meanwhile_is_bound_by_no_old_look(
+    bench: Bench,
+) -> None:
+    customer = await bench.customer(1, balance="5")
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    line = await bench.buy(customer)
+    await bench.work()
+    bench.sandbox.faults.append(Fault(method="GET", path="/orders", status=500, times=10_000))
+    await bench.pass_time(32 * 60, step=10)
+    bench.sandbox.faults.clear()
+    (lane,) = bench.shop.lanes
+    await bench.shop.lanes.listings.read(lane)
+    async with bench.shop.database.read() as reader:
+        (old_look,) = (await reader.execute(select(UpstreamOrderRow.__table__))).all()
+    await bench.shop.worker(lane)._strays._write_off(old_look)
+    await bench.shop.cases.hand_over(line.order.id, "gate.example.com:8080:anna:secret", OWNER)
+
+    await bench.shop.worker(lane)._strays._write_off(old_look)
+
+    assert (await bench.shop.orders.find(line.order.id)).upstream_order_id is None
+    assert await booked_as_loss(bench) == [old_look.reference]
 
 
 async def test_a_late_refund_of_what_was_delivered_by_hand_hides_no_strangers_order(

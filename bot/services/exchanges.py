@@ -40,8 +40,8 @@ from bot.services.lanes import Lanes
 from bot.services.looks import Looks
 from bot.services.orders import INTENT, Orders
 from bot.services.outbox import Outbox
-from bot.services.placing import SEND_WITHIN
-from bot.services.strays import WATCH, WATCHED_FOR
+from bot.services.placing import SEND_WITHIN, WATCHED_FOR
+from bot.services.strays import WATCH
 from bot.services.wallets import owner
 
 log = structlog.stdlib.get_logger(__name__)

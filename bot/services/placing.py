@@ -44,6 +44,8 @@ LONGEST = timedelta(minutes=5)
 QUARANTINE = timedelta(minutes=15)
 SHORT_QUARANTINE = timedelta(minutes=1)
 """After an error in the upstream's own form: most likely it was not made."""
+WATCHED_FOR = timedelta(hours=48)
+"""An order that was given back may turn up at the upstream for so long."""
 
 _S = OrderState
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, and_, exists, func, select, update
+from sqlalchemy import Row, and_, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import (
@@ -15,7 +15,6 @@ from bot.db.models import (
     MoveRow,
     OrderRow,
     PlanRow,
-    PostingRow,
     ProviderRow,
     UpstreamOrderRow,
 )
@@ -32,7 +31,9 @@ from bot.services.lane import Lane
 from bot.services.lanes import READ_AGAIN
 from bot.services.listings import Listings
 from bot.services.moves import Moves, stray_reference
+from bot.services.other_ids import LISTED_WITHIN, OtherIds, apart
 from bot.services.outbox import Outbox
+from bot.services.placing import WATCHED_FOR
 from bot.services.rows import IS_OPEN, ORDER
 from bot.services.subscriptions import begin
 from bot.services.wallets import LOSS, Wallets, upstream_account
@@ -40,10 +41,6 @@ from bot.services.wallets import LOSS, Wallets, upstream_account
 log = structlog.get_logger()
 
 WATCH = timedelta(minutes=5)
-WATCHED_FOR = timedelta(hours=48)
-"""An order that was given back may turn up at the upstream for so long."""
-LISTED_WITHIN = timedelta(hours=1)
-"""What no list shows by then, it shows by another id than the answer told, or not at all."""
 
 _S = OrderState
 _LOOSE = and_(UpstreamOrderRow.order_id.is_(None), UpstreamOrderRow.is_flagged == 0)
@@ -78,9 +75,8 @@ class Strays:
     async def watch(self) -> None:
         """Every five minutes: an upstream order that nothing of ours explains is a stray.
 
-        An order of ours explains it that may have made it, or one that the list itself does not
-        show: nobody documents that a list tells the ids that the answers to orders told. No
-        order explains two of them: what is listed beyond what we made is somebody else's.
+        An order of ours explains it that may have made it, or one that the list may show by
+        another id.
         """
         now = self._clock.now()
         # Nothing is sold before the list was read once.
@@ -114,82 +110,16 @@ class Strays:
                 )
             ).all()
             # Read last: what is bound by now, and undecided no more, stands here.
-            oldest = min(one.seen_at for one in loose)
-            unlisted = list(await self._unlisted(reader, oldest - WATCHED_FOR))
-            for one in await self._apart(reader, unlisted):
-                self._take(unlisted, one)
+            other_ids = await OtherIds.read(reader, self._lane, self._catalog, loose)
         # First what says most of itself: one that fits anything must not take its place.
-        for stray in sorted(loose, key=lambda one: self._count(unlisted, one)):
+        for stray in sorted(loose, key=other_ids.count):
             if any(self._may_have_made(row, stray) for row in undecided):
                 continue
-            mine = self._take(unlisted, stray)
+            mine = other_ids.take(stray)
             if mine is None:
                 await self._write_off(stray)
             elif now - mine.seen_at >= LISTED_WITHIN:
                 await self._set_apart(stray)
-
-    async def _unlisted(self, reader: AsyncConnection, since: datetime) -> Sequence[Row[Any]]:
-        """What answers told since then and no list has shown, the oldest first.
-
-        Not what is missing where a later one stands by the id that its answer told: a list that
-        leaves one out shows it by no other id either.
-        """
-        query = (
-            select(UpstreamOrderRow.__table__)
-            .where(
-                UpstreamOrderRow.lane_id == self._lane.id,
-                UpstreamOrderRow.is_listed == 0,
-                UpstreamOrderRow.seen_at > since,
-            )
-            .order_by(UpstreamOrderRow.id)
-        )
-        rows = (await reader.execute(query)).all()
-        if not rows:
-            return rows
-        as_told = (
-            select(UpstreamOrderRow.provider, func.max(UpstreamOrderRow.id).label("last"))
-            .join(OrderRow, OrderRow.id == UpstreamOrderRow.order_id)
-            .where(
-                UpstreamOrderRow.lane_id == self._lane.id,
-                UpstreamOrderRow.id > rows[0].id,
-                UpstreamOrderRow.is_listed == 1,
-                # An answer told it: what only the list told and was adopted has no tag of ours.
-                UpstreamOrderRow.tag == OrderRow.tag,
-            )
-            .group_by(UpstreamOrderRow.provider)
-        )
-        last = {row.provider: row.last for row in (await reader.execute(as_told)).all()}
-        return [row for row in rows if row.id > last.get(row.provider, 0)]
-
-    async def _apart(
-        self, reader: AsyncConnection, unlisted: Sequence[Row[Any]]
-    ) -> Sequence[Row[Any]]:
-        """What was set apart beside these, each as one of them: not what is booked as a loss."""
-        if not unlisted:
-            return ()
-        booked = stray_reference(self._lane.upstream.name, "") + UpstreamOrderRow.reference
-        query = (
-            select(UpstreamOrderRow.__table__)
-            .where(
-                UpstreamOrderRow.lane_id == self._lane.id,
-                UpstreamOrderRow.id > unlisted[0].id,
-                UpstreamOrderRow.order_id.is_(None),
-                UpstreamOrderRow.is_flagged == 1,
-                ~exists().where(PostingRow.reference == booked),
-            )
-            .order_by(UpstreamOrderRow.id)
-        )
-        return (await reader.execute(query)).all()
-
-    def _take(self, unlisted: list[Row[Any]], listed: Row[Any]) -> Row[Any] | None:
-        """The order of ours that explains it, and none after it; None where there is none."""
-        mine = next((row for row in unlisted if self._may_be(row, listed)), None)
-        if mine is not None:
-            unlisted.remove(mine)
-        return mine
-
-    def _count(self, unlisted: Sequence[Row[Any]], listed: Row[Any]) -> int:
-        return sum(self._may_be(row, listed) for row in unlisted)
 
     async def _write_off(self, stray: Row[Any]) -> None:
         """Book what an unexplained upstream order cost as a loss, and tell the owners."""
@@ -250,11 +180,12 @@ class Strays:
             .with_for_update()
         )
         fits = [row for row in by_hand.all() if self._may_serve(row, stray)]
-        while fits and await self._is_explained(tx, fits[0]):
-            del fits[0]
         if not fits:
             return False
-        mine = fits[0]
+        known = await apart(tx, self._lane, min(row.baseline_id for row in fits))
+        mine = next((row for row in fits if not self._is_explained(row, known)), None)
+        if mine is None:
+            return False
         is_loose = select(UpstreamOrderRow.id).where(UpstreamOrderRow.id == stray.id, _LOOSE)
         if await tx.scalar(is_loose.with_for_update()) is None:
             return False
@@ -293,11 +224,6 @@ class Strays:
     def _is_paid_again(self) -> bool:
         return self._lane.upstream.subscriptions is not None
 
-    def _may_be(self, ours: Row[Any], stray: Row[Any]) -> bool:
-        """Whether this order of ours, which no list has shown, may be the listed one."""
-        is_earlier = ours.id < stray.id and stray.seen_at - ours.seen_at < WATCHED_FOR
-        return bool(stray.is_listed) and is_earlier and self._may_have_made(ours, stray)
-
     def _may_serve(self, by_hand: Row[Any], stray: Row[Any]) -> bool:
         """Whether it may be bound to what an owner has delivered.
 
@@ -307,24 +233,13 @@ class Strays:
         is_sure = self._lane.upstream.exchange is None or stray.tag == by_hand.tag
         return is_sure and self._may_have_made(by_hand, stray)
 
-    async def _is_explained(self, tx: AsyncConnection, by_hand: Row[Any]) -> bool:
+    def _is_explained(self, by_hand: Row[Any], known: Sequence[Row[Any]]) -> bool:
         """Whether it may have made what was set apart: then one more is one too many.
 
         Not what was written off, whose cost is booked beside this order's already.
         """
-        name = self._lane.upstream.name
-        apart = await tx.execute(
-            select(UpstreamOrderRow.__table__).where(
-                UpstreamOrderRow.lane_id == self._lane.id,
-                UpstreamOrderRow.order_id.is_(None),
-                UpstreamOrderRow.is_flagged == 1,
-                UpstreamOrderRow.id > by_hand.baseline_id,
-                ~exists().where(
-                    PostingRow.reference == stray_reference(name, "") + UpstreamOrderRow.reference
-                ),
-            )
-        )
-        return any(self._may_have_made(by_hand, one) for one in apart.all())
+        made = (one for one in known if one.id > by_hand.baseline_id)
+        return any(self._may_have_made(by_hand, one) for one in made)
 
     async def _is_late(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
         """Whether an order that was given back may have made it after all."""

@@ -44,6 +44,7 @@ _DOUBTS: Final = "bot/services/doubts.py"
 _WALLETS: Final = "bot/services/wallets.py"
 _EXCHANGES: Final = "bot/services/exchanges.py"
 _LOOKS: Final = "bot/services/looks.py"
+_LOST_EXCHANGES: Final = "bot/services/lost_exchanges.py"
 _SESSION: Final = "bot/db/session.py"
 _TABLES: Final = "migrations/versions/0001_tables_and_triggers.py"
 _PLAN_HISTORY: Final = "migrations/versions/0013_plan_facts.py"
@@ -602,16 +603,16 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an exchange lost with the books that nobody looks for",
-        _PLACING,
-        "await self._look_for_lost_exchanges(tx, now)",
+        _LOST_EXCHANGES,
+        "await tx.execute(insert(ExchangeRow).from_select(columns, orders))",
         "pass",
         _RESTORED + "test_who_exchanged_after_the_backup_gets_the_new_proxies_again",
     ),
     Mutant(
         "a lost exchange looked for twice at a time",
-        _PLACING,
-        ".where(OrderRow.state == _S.DELIVERED, runs, ~waits)",
-        ".where(OrderRow.state == _S.DELIVERED, runs)",
+        _LOST_EXCHANGES,
+        ".where(OrderRow.state == OrderState.DELIVERED, runs, ~waits)",
+        ".where(OrderRow.state == OrderState.DELIVERED, runs)",
         _RESTORED + "test_a_second_restore_looks_no_twice_at_an_order",
     ),
     Mutant(
@@ -639,7 +640,7 @@ MUTANTS: Final = (
     Mutant(
         "an order that is over looked at for ever",
         _EXCHANGES,
-        "if self._is_over(row):",
+        "if is_over(row, self._clock.now()):",
         "if False:",
         _RESTORED + "test_only_what_still_runs_and_can_be_exchanged_is_read",
     ),

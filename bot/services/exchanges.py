@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import Row, and_, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import ExchangeRow, LaneRow, OrderRow
@@ -38,6 +38,7 @@ from bot.services.delivery import Deliveries, proxies_in
 from bot.services.lane import Lane
 from bot.services.lanes import Lanes
 from bot.services.looks import Looks
+from bot.services.lost_exchanges import IS_LOST, forget_lost, is_over
 from bot.services.orders import INTENT, Orders
 from bot.services.outbox import Outbox
 from bot.services.placing import SEND_WITHIN, WATCHED_FOR
@@ -60,12 +61,6 @@ LACKING_FOR = timedelta(days=7)
 
 _S = ExchangeState
 _UNDER_WAY = ExchangeRow.ended_at.is_(None)
-_LOST = and_(
-    ExchangeRow.state == _S.UNCHANGED,
-    # As the index of states says it: nothing was sent that these books know of.
-    ExchangeRow.sent_at.is_(None),
-    ExchangeRow.error == LOST,
-)
 _UNSENT = (_S.ASKED,)
 _ANSWERED = (_S.SENDING, _S.UNCLEAR)
 """Of a request that was answered: another process may have taken it for one that broke off."""
@@ -189,8 +184,8 @@ class Exchanges:
         )
         for row in await self._rows(given_up, AT_ONCE):
             await self._look_late(row)
-        for row in await self._rows(and_(_LOST, ExchangeRow.next_at <= now), AT_ONCE):
-            if self._is_over(row):
+        for row in await self._rows(and_(IS_LOST, ExchangeRow.next_at <= now), AT_ONCE):
+            if is_over(row, self._clock.now()):
                 await self._let_be(row)
             else:
                 await self._look_late(row)
@@ -330,16 +325,9 @@ class Exchanges:
         async with self._database.write() as tx:
             if since is not None and not await self._is_still(tx, row, since):
                 return False
-            gone = delete(ExchangeRow).where(ExchangeRow.id == row.id, _LOST)
-            let_be = await tx.scalar(gone.returning(ExchangeRow.id))
+            let_be = await forget_lost(tx, ExchangeRow.id == row.id)
         self._looks.end(row.id)
-        return let_be is not None
-
-    def _is_over(self, row: Row[Any]) -> bool:
-        """Whether it matters no more what an order holds: refunded, or its time has ended."""
-        is_refunded: bool = row.order_state != OrderState.DELIVERED
-        ends_at = None if row.days is None else row.placed_at + timedelta(days=row.days)
-        return is_refunded or (ends_at is not None and ends_at <= self._clock.now())
+        return let_be
 
     async def _ask_owners(self, row: Row[Any]) -> None:
         """Only they can say what the order holds: told at once, and every hour."""
@@ -421,8 +409,7 @@ class Exchanges:
             lane = self._lane(row)
             if lane is None or lane.is_by_hand:
                 # Said is what it holds now: what was lost before is not to be said any more.
-                gone = delete(ExchangeRow).where(ExchangeRow.order_id == row.order_id, _LOST)
-                await tx.execute(gone)
+                await forget_lost(tx, ExchangeRow.order_id == row.order_id)
         return is_ended
 
     async def _tell(self, tx: AsyncConnection, row: Row[Any], state: ExchangeState) -> None:
@@ -457,7 +444,7 @@ class Exchanges:
         row = await self._under_way(order)
         if row is not None:
             return row if row.state in READABLE else None
-        rows = await self._rows(and_(_LOST, ExchangeRow.order_id == order), 1)
+        rows = await self._rows(and_(IS_LOST, ExchangeRow.order_id == order), 1)
         return rows[0] if rows else None
 
     async def _rows(self, which: Any, most: int) -> Sequence[Row[Any]]:

@@ -5,22 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, insert, literal, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.db.models import (
-    AttemptRow,
-    ExchangeRow,
-    LaneRow,
-    OrderRow,
-    SubscriptionRow,
-    UpstreamOrderRow,
-)
+from bot.db.models import AttemptRow, LaneRow, OrderRow, UpstreamOrderRow
 from bot.db.session import Database
 from bot.domain.catalog import Plan
 from bot.domain.clock import Clock
-from bot.domain.exchanges import LOST, ExchangeState
 from bot.domain.money import Money
 from bot.domain.notices import (
     OrderInDoubt,
@@ -32,6 +23,7 @@ from bot.domain.notices import (
 from bot.domain.orders import OPEN, CustomerId, Delivery, LaneId, OrderId, OrderState
 from bot.services.lane import Lane
 from bot.services.lanes import Lanes
+from bot.services.lost_exchanges import look_for_lost_exchanges
 from bot.services.moves import Moves, Taken
 from bot.services.orders import SLOW
 from bot.services.outbox import Outbox
@@ -202,13 +194,7 @@ class Placing:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            # One that was only asked for may have been sent since: its order is read again.
-            await tx.execute(
-                update(ExchangeRow)
-                .where(ExchangeRow.state.in_((ExchangeState.ASKED, ExchangeState.SENDING)))
-                .values(state=ExchangeState.UNCLEAR, sent_at=now, next_at=now, error="restored")
-            )
-            await self._look_for_lost_exchanges(tx, now)
+            await look_for_lost_exchanges(tx, now)
             known = select(func.coalesce(func.max(UpstreamOrderRow.id), 0)).scalar_subquery()
             rows = await tx.execute(
                 select(*ORDER)
@@ -234,28 +220,6 @@ class Placing:
                 await self._outbox.owe_owners(tx, OrderNeedsPerson(order))
                 found.append(order)
         return tuple(found)
-
-    async def _look_for_lost_exchanges(self, tx: AsyncConnection, now: datetime) -> None:
-        """Have each delivered order that runs read again: it may hold other proxies by now.
-
-        What can be exchanged is sold by the period, and nothing else is. An order that waits for
-        that already begins to wait anew.
-        """
-        runs = exists().where(
-            SubscriptionRow.order_id == OrderRow.id, SubscriptionRow.ends_at > now
-        )
-        lost = (ExchangeRow.state == ExchangeState.UNCHANGED, ExchangeRow.error == LOST)
-        # What was sent just before these books were lost may be done late: as long as any other.
-        again = update(ExchangeRow).where(*lost).values(asked_at=now, next_at=now, ended_at=now)
-        await tx.execute(again)
-        waits = exists().where(ExchangeRow.order_id == OrderRow.id, *lost)
-        at = literal(now, ExchangeRow.asked_at.type)
-        orders = select(
-            OrderRow.id, literal(f"{LOST} {now.isoformat()}"), literal(ExchangeState.UNCHANGED),
-            literal(LOST), at, at, at,
-        ).where(OrderRow.state == _S.DELIVERED, runs, ~waits)  # fmt: skip
-        columns = ["order_id", "intent", "state", "error", "asked_at", "next_at", "ended_at"]
-        await tx.execute(insert(ExchangeRow).from_select(columns, orders))
 
     async def tell_slow(self) -> None:
         """Bring the living screens of orders up to date that have waited for 20 seconds."""

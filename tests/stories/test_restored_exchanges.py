@@ -126,13 +126,18 @@ async def test_who_exchanged_nothing_hears_nothing_and_is_soon_let_be(
     assert "restore" not in owner.text
 
 
+@pytest.mark.parametrize("restores", [1, 2], ids=["restored once", "restored twice"])
 async def test_what_was_sent_just_before_the_books_were_lost_is_found_when_it_is_done(
-    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
-) -> None:
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox,
+    restores: int,
+) -> None:  # fmt: skip
     async with opened(database_url, sandbox, clock, stat) as bench:
         order = await delivered_piece(bench, await bench.customer(1, balance="20"))
-        await bench.shop.placing.set_aside()
-        await watched(bench, 2)
+        for _ in range(restores):
+            # The second one puts back what was backed up meanwhile, and waits as long again.
+            clock.turn(240)
+            await bench.shop.placing.set_aside()
+            await watched(bench, 2)
 
         stat.orders[0].exchanges += 1
         await watched(bench)
@@ -292,26 +297,6 @@ async def test_a_second_restore_looks_no_twice_at_an_order(
 
         assert await rows(bench) == [ExchangeState.DONE] * 2
         assert await told(bench, order, "order_exchanged") == 2
-
-
-async def test_a_second_restore_waits_as_long_for_what_is_done_late(
-    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
-) -> None:
-    async with opened(database_url, sandbox, clock, stat) as bench:
-        order = await delivered_piece(bench, await bench.customer(1, balance="20"))
-        await bench.shop.placing.set_aside()
-        await watched(bench, 2)
-
-        # What was backed up meanwhile is restored as well.
-        clock.turn(240)
-        await bench.shop.placing.set_aside()
-        await watched(bench, 2)
-        stat.orders[0].exchanges += 1
-        await watched(bench)
-
-        assert await rows(bench) == [ExchangeState.DONE]
-        assert await told(bench, order, "order_exchanged") == 1
-        await exchanged_as_told(bench)
 
 
 async def test_what_an_owner_says_of_a_later_exchange_is_not_undone_by_another_owner(

@@ -50,7 +50,9 @@ _TABLES: Final = "migrations/versions/0001_tables_and_triggers.py"
 _PLAN_HISTORY: Final = "migrations/versions/0013_plan_facts.py"
 _GUARDS: Final = "tests/services/test_guards.py::"
 _BUYING: Final = "tests/services/test_orders.py::"
+_STRAYS: Final = "bot/services/strays.py"
 _FINDING: Final = "tests/services/test_finding_out.py::"
+_STRAY: Final = "tests/services/test_strays.py::"
 _EXCHANGED: Final = "tests/services/test_exchanges.py::"
 _EXCHANGE: Final = "tests/stories/test_exchange.py::"
 _RESTORED: Final = "tests/stories/test_restored_exchanges.py::"
@@ -349,9 +351,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a loss beside the cost of what was delivered by hand",
-        "bot/services/strays.py",
-        "if await self._bind(tx, stray) or not await self._flag(tx, stray):",
-        "if not await self._flag(tx, stray):",
+        _STRAYS,
+        "if await self._bind(tx, stray, other_ids):",
+        "if False:",
         _FINDING + "test_what_an_owner_delivered_and_is_listed_later_is_paid_for_once",
     ),
     Mutant(
@@ -363,7 +365,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an order delivered by hand bound to somebody else's",
-        "bot/services/strays.py",
+        _STRAYS,
         "is_sure = self._lane.upstream.exchange is None or stray.tag == by_hand.tag",
         "is_sure = True",
         "tests/stories/test_restored_exchanges.py"
@@ -371,15 +373,15 @@ MUTANTS: Final = (
     ),
     Mutant(
         "what an owner delivered explains one order after another",
-        "bot/services/strays.py",
-        "mine = next((row for row in fits if not self._is_explained(row, known)), None)",
-        "mine = fits[0]",
+        _STRAYS,
+        "                makers.take(one)\n        mine",
+        "                pass\n        mine",
         _FINDING + "test_what_was_first_listed_after_a_restore_explains_what_an_owner_delivers",
     ),
     Mutant(
         "one order of the shop that explains any number of others",
-        "bot/services/other_ids.py",
-        "            self._unlisted.remove(mine)",
+        "bot/services/makers.py",
+        "            self.left.remove(mine)",
         "            pass",
         _FINDING
         + "test_an_order_of_the_shop_under_another_id_hides_no_second_order_of_a_stranger",
@@ -391,6 +393,100 @@ MUTANTS: Final = (
         "                pass",
         _FINDING
         + "test_an_order_of_the_shop_under_another_id_hides_no_second_order_of_a_stranger",
+    ),
+    Mutant(
+        "an order delivered by hand that explains what a sale explains",
+        _STRAYS,
+        'if not other_ids.is_explained(one):',
+        'if True:',
+        _STRAY
+        + "test_what_a_sale_explains_explains_nothing_that_was_delivered_by_hand",
+    ),
+    Mutant(
+        "an order under review that explains any number of others",
+        _STRAYS,
+        'or reviewed.take(stray):',
+        'or reviewed.count(stray):',
+        _STRAY + "test_an_order_under_review_explains_one_order_and_no_second",
+    ),
+    Mutant(
+        "an order given back that explains any number of others",
+        _STRAYS,
+        '            makers.take(one)\n        return makers',
+        '            pass\n        return makers',
+        _STRAY + "test_what_was_given_back_explains_one_strangers_order_or_none",
+    ),
+    Mutant(
+        "a refused order that explains a stranger's",
+        _STRAYS,
+        'MoveRow.target.in_((_S.IN_DOUBT, _S.PREPARING)),',
+        'MoveRow.target != "",',
+        _STRAY + "test_what_was_given_back_explains_one_strangers_order_or_none",
+    ),
+    Mutant(
+        "a late order that costs what the list makes of it",
+        _STRAYS,
+        'return None if stray.tag is None else',
+        'return None if stray.tag is not None else',
+        _STRAY
+        + "test_what_is_made_late_is_a_loss_of_what_its_order_cost_and_paid_for_once",
+    ),
+    Mutant(
+        "a stray of unknown cost that takes the place of a sale",
+        _STRAYS,
+        ', plan, is_written_off=1)',
+        ', plan)',
+        _STRAY + "test_a_stray_of_unknown_cost_takes_no_place_of_a_sale",
+    ),
+    Mutant(
+        "ids of a list believed from what the list itself told",
+        "bot/services/other_ids.py",
+        '            IS_TOLD,\n',
+        '',
+        _STRAY + "test_an_order_found_by_its_tag_says_nothing_of_the_ids_of_a_list",
+    ),
+    Mutant(
+        "a list believed for what a person bound",
+        "bot/services/listings.py",
+        '                IS_TOLD,\n',
+        '',
+        _STRAY + "test_what_an_owner_binds_says_nothing_of_the_tags_of_a_list",
+    ),
+    Mutant(
+        "a quarantine that a clock ends before it was looked at",
+        _FULFILMENT,
+        '        self._doubts.count(doubtful)\n',
+        '        if any(_is_due(row, now) for row in doubtful):\n            self._doubts.count(doubtful)\n',
+        _FINDING + "test_a_clock_set_forward_ends_no_quarantine",
+    ),
+    Mutant(
+        "one upstream order delivered twice to the same customer",
+        _MOVES,
+        'is_sure = outcome == "by_hand" or not await self._is_found(tx, before)',
+        'is_sure = True',
+        _FINDING + "test_no_customer_pays_twice_for_what_is_listed_under_another_id",
+    ),
+    Mutant(
+        "another plan adopted than the list names",
+        _DOUBTS,
+        'if self._may_have_made(row, one)), None)',
+        'if True), None)',
+        _FINDING + "test_no_customer_gets_another_plan_than_the_list_names",
+    ),
+    Mutant(
+        "one of two plans taken where the list names none",
+        _DOUBTS,
+        'or self._are_mixed(candidates, group)):',
+        'or False):',
+        _FINDING
+        + "test_a_list_that_names_no_plans_does_not_say_which_of_two_orders_was_made",
+    ),
+    Mutant(
+        "what was set apart forgotten beside a candidate",
+        _DOUBTS,
+        '(len(listed) > len(group) or',
+        '(len(candidates) > len(group) or',
+        _FINDING + "test_what_was_set_apart_by_a_restore_makes_the_next_one_unsure",
     ),
     Mutant(
         "no late watch",
@@ -435,8 +531,8 @@ MUTANTS: Final = (
     Mutant(
         "one of several candidates taken",
         _DOUBTS,
-        "elif len(candidates) > len(group):",
-        "elif False:",
+        "elif candidates and (len(listed) > len(group) or",
+        "elif candidates and (False or",
         _FINDING + "test_more_candidates_than_orders_ask_a_person",
     ),
     Mutant(

@@ -179,6 +179,10 @@ LAWS["0017"] = f"""
     ck_upstream_orders_is_listed
     ix_upstream_orders_unlisted
 """
+LAWS["0018"] = f"""
+    {LAWS["0017"]}
+    ck_upstream_orders_is_written_off
+"""
 GUARDED = {"0001": "postings", "0008": "plan_changes"}
 """The migrations that make triggers, and the table of each."""
 

@@ -532,6 +532,7 @@ class UpstreamOrderRow(Base):
         UniqueConstraint("order_id"),
         CheckConstraint("is_flagged IN (0, 1)", name="is_flagged"),
         CheckConstraint("is_listed IN (0, 1)", name="is_listed"),
+        CheckConstraint("is_written_off IN (0, 1)", name="is_written_off"),
         CheckConstraint("quantity > 0", name="quantity"),
         Index(
             "ix_upstream_orders_unlisted",
@@ -562,6 +563,8 @@ class UpstreamOrderRow(Base):
     """Never a candidate: older than the bot, known to owners as a stray, or ours by another id."""
     is_listed: Mapped[int] = mapped_column(server_default="0")
     """A list showed it by this id; one that only an answer told may stand there by another."""
+    is_written_off: Mapped[int] = mapped_column(server_default="0")
+    """Told to owners as a stray, and booked as a loss where anybody knew its cost."""
     seen_at: Mapped[datetime]
     quantity: Mapped[int | None]
     subscription: Mapped[str | None]

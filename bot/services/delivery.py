@@ -48,9 +48,12 @@ class Deliveries:
         self._terms = Terms(vault)
 
     async def refuse_known(
-        self, tx: AsyncConnection, order: OrderId, customer: CustomerId, delivery: Delivery
+        self, tx: AsyncConnection, order: OrderId, customer: CustomerId | None, delivery: Delivery
     ) -> None:
-        """Raises `DeliveredBefore` when another order has any of this."""
+        """Raises `DeliveredBefore` when another order has any of this.
+
+        Proxies that an order of this customer has may come again, if one is named.
+        """
         holder = await self._fingerprints.holder(tx, order, customer, delivery)
         if holder is not None:
             raise DeliveredBefore(holder)

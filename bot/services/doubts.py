@@ -19,6 +19,7 @@ from bot.services.catalog import Catalog
 from bot.services.lane import Lane
 from bot.services.lanes import Lanes
 from bot.services.listings import Listing
+from bot.services.makers import may_have_made
 from bot.services.placing import LONGEST, QUARANTINE, Placing
 from bot.upstreams.base import Made
 
@@ -55,7 +56,6 @@ class Doubts:
 
     async def find_out(self, doubtful: Sequence[Row[Any]]) -> None:
         """Let one listing decide every order in doubt that it can."""
-        self._count(doubtful)
         try:
             listing = await self._lanes.listings.read(self._lane)
         except UpstreamError as error:
@@ -71,10 +71,10 @@ class Doubts:
         for group in self._groups(doubtful):
             await self._decide(group, listing)
 
-    def _count(self, doubtful: Sequence[Row[Any]]) -> None:
+    def count(self, doubtful: Sequence[Row[Any]]) -> None:
         """Begin to count the quarantines that are new here.
 
-        A clock that is set forward meanwhile ends none, and one written by a clock that was
+        A clock that is set forward from then on ends none, and one written by a clock that was
         ahead is no longer than any other.
         """
         now = self._clock.elapsed()
@@ -120,7 +120,7 @@ class Doubts:
             # Two orders of one tag were never sent: what that means is for a person to find out.
             if len(tagged) < sum(1 for one in candidates if one.tag):
                 unsure = "too_many_candidates"
-        elif len(candidates) > len(group):
+        elif candidates and (len(listed) > len(group) or self._are_mixed(candidates, group)):
             unsure = "too_many_candidates"
         elif candidates and await self._is_shared():
             unsure = "shared_account"
@@ -150,8 +150,18 @@ class Doubts:
 
     def _oldest_after(self, candidates: list[Row[Any]], row: Row[Any]) -> Row[Any] | None:
         # What was known before the attempt cannot be what the attempt made.
-        fits = (one for one in candidates if one.id > row.baseline_id)
-        return next((one for one in fits if one.quantity in (None, row.quantity)), None)
+        later = (one for one in candidates if one.id > row.baseline_id)
+        return next((one for one in later if self._may_have_made(row, one)), None)
+
+    def _are_mixed(self, candidates: list[Row[Any]], group: list[Row[Any]]) -> bool:
+        """Whether orders of more than one plan may have made the same upstream order."""
+        return any(
+            len({(row.provider, row.plan) for row in group if self._may_have_made(row, one)}) > 1
+            for one in candidates
+        )
+
+    def _may_have_made(self, row: Row[Any], one: Row[Any]) -> bool:
+        return may_have_made(self._lane, self._catalog, row, one)
 
     async def _candidates(self, group: Sequence[Row[Any]]) -> list[Row[Any]]:
         """Upstream orders that nobody is bound to and that the group's attempts may have made.
@@ -170,11 +180,7 @@ class Doubts:
         )
         async with self._database.read() as reader:
             rows = (await reader.execute(query)).all()
-        return [
-            one
-            for one in rows
-            if any(may_have_made(self._lane, self._catalog, row, one) for row in group)
-        ]
+        return [one for one in rows if any(self._may_have_made(row, one) for row in group)]
 
     async def _adopt(self, row: Row[Any], reference: str) -> None:
         made: Made | None = None
@@ -211,21 +217,3 @@ class Doubts:
 def _quarantine(row: Row[Any]) -> tuple[int, datetime]:
     """Which quarantine it is: an order that waits again begins another one."""
     return row.id, row.quarantine_until
-
-
-def may_have_made(lane: Lane, catalog: Catalog, order: Row[Any], listed: Row[Any]) -> bool:
-    """Whether this order's attempt may have made a listed upstream order.
-
-    A tag decides, unless this list is known to show something else in its place. Without one,
-    what the list does not say fits, and so does a code that is none of ours: a list may
-    write "1 GB" where the price list writes "1".
-    """
-    if lane.list_tells_tags or (lane.list_tells_tags is None and listed.tag):
-        return bool(listed.tag == order.tag)
-    if listed.quantity not in (None, order.quantity):
-        return False
-    provider, plan, name = order.provider, order.plan, lane.upstream.name
-    is_told = listed.provider is not None and listed.plan is not None
-    if is_told and catalog.knows(name, listed.provider, listed.plan):
-        return bool((listed.provider, listed.plan) == (provider, plan))
-    return listed.provider in (None, provider)

@@ -18,12 +18,12 @@ class Fingerprints:
         self._vault = vault
 
     async def holder(
-        self, tx: AsyncConnection, order: OrderId, customer: CustomerId, delivery: Delivery
+        self, tx: AsyncConnection, order: OrderId, customer: CustomerId | None, delivery: Delivery
     ) -> OrderId | None:
         """The order that has any of this already, so that this one must not get it.
 
-        The same proxies may come again to the same customer: some providers add new traffic to
-        them. A code is worth something once, whoever has it.
+        The same proxies may come again to the same customer, if one is named: some providers add
+        new traffic to them. A code is worth something once, whoever has it.
         """
         known = [mark for trait in traits(delivery) for mark in self._vault.fingerprints(trait)]
         query = (
@@ -33,7 +33,7 @@ class Fingerprints:
             .order_by(OrderRow.id)
             .limit(1)
         )
-        if isinstance(delivery, Credentials):
+        if isinstance(delivery, Credentials) and customer is not None:
             query = query.where(OrderRow.customer_id != customer)
         found = await tx.scalar(query)
         return None if found is None else OrderId(found)

@@ -150,6 +150,7 @@ class LaneWorker:
                 await self._poll(row)
                 return True
         doubtful = by_state.get(_S.IN_DOUBT, [])
+        self._doubts.count(doubtful)
         if any(_is_due(row, now) for row in doubtful):
             await self._doubts.find_out(doubtful)
             return True

@@ -17,6 +17,7 @@ from bot.domain.orders import LaneId
 from bot.services.catalog import Catalog
 from bot.services.lane import Lane
 from bot.services.outbox import Outbox
+from bot.services.rows import IS_TOLD
 from bot.services.stops import RESTORED, SHOP, Stops, lane_scope
 from bot.services.subscriptions import begin
 from bot.upstreams.base import Listed
@@ -133,15 +134,20 @@ class Listings:
     ) -> tuple[bool | None, bool | None]:
         """Whether the list names provider and plan as we do, and returns our tags.
 
-        Orders that we know prove it, or disprove it; before there are any, it is enough that
-        every row names a plan of the price list. None where neither says anything.
+        Orders whose answer told their id prove it, or disprove it: what a person bound, or was
+        found by what the list says, proves nothing of the list. Before there are any, it is
+        enough that every row names a plan of the price list. None where neither says anything.
         """
         said = {one.reference: (one.provider, one.plan) for one in listed}
         tags = {one.reference: one.tag for one in listed}
         query = (
             select(UpstreamOrderRow.reference, OrderRow.provider, OrderRow.plan, OrderRow.tag)
             .join(OrderRow, OrderRow.id == UpstreamOrderRow.order_id)
-            .where(UpstreamOrderRow.lane_id == lane.id, UpstreamOrderRow.reference.in_(said))
+            .where(
+                UpstreamOrderRow.lane_id == lane.id,
+                UpstreamOrderRow.reference.in_(said),
+                IS_TOLD,
+            )
         )
         async with self._database.read() as reader:
             ours = (await reader.execute(query)).all()

@@ -33,7 +33,7 @@ from bot.domain.wallets import PostingKind
 from bot.services.delivery import Deliveries
 from bot.services.lanes import Lanes
 from bot.services.outbox import Outbox
-from bot.services.rows import ORDER, lock, row_of
+from bot.services.rows import ORDER, TOLD, lock, row_of
 from bot.services.subscriptions import begin
 from bot.services.wallets import (
     COST,
@@ -133,7 +133,10 @@ class Moves:
             if bound_to not in (None, order):
                 raise Taken
         if delivery is not None:
-            customer = CustomerId(before.customer_id)
+            # The same customer may get the same proxies again, with new traffic: if an answer
+            # or a person says so. What was found in a list may be that order by another id.
+            is_sure = outcome == "by_hand" or not await self._is_found(tx, before)
+            customer = CustomerId(before.customer_id) if is_sure else None
             try:
                 await self._deliveries.refuse_known(tx, order, customer, delivery)
             except DeliveredBefore as known:
@@ -152,7 +155,7 @@ class Moves:
             return None
         if reference is not None and bound_to is None:
             await self.bind(tx, moved, reference, subscription)
-        await self.end_attempt(tx, moved, outcome or "made")
+        await self.end_attempt(tx, moved, outcome or TOLD)
         if delivery is None:
             if raw:
                 await self._deliveries.seal(tx, order, None, raw)
@@ -212,6 +215,15 @@ class Moves:
                 )
                 .values(ended_at=self._clock.now(), outcome=outcome)
             )
+
+    async def _is_found(self, tx: AsyncConnection, row: Row[Any]) -> bool:
+        """Whether the last attempt of this order has ended without naming what it made."""
+        outcome = await tx.scalar(
+            select(AttemptRow.outcome).where(
+                AttemptRow.order_id == row.id, AttemptRow.number == row.tries
+            )
+        )
+        return outcome not in (None, TOLD)
 
     async def bind(
         self, tx: AsyncConnection, row: Row[Any], reference: str, subscription: str | None = None

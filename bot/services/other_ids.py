@@ -17,27 +17,28 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, exists, func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.db.models import OrderRow, PostingRow, UpstreamOrderRow
+from bot.db.models import OrderRow, UpstreamOrderRow
 from bot.services.catalog import Catalog
-from bot.services.doubts import may_have_made
 from bot.services.lane import Lane
-from bot.services.moves import stray_reference
+from bot.services.makers import Makers, may_have_made
 from bot.services.placing import WATCHED_FOR
+from bot.services.rows import IS_TOLD
 
 LISTED_WITHIN = timedelta(hours=1)
 """What no list shows by then, it shows by another id than the answer told, or not at all."""
 
 
-class OtherIds:
+class OtherIds(Makers):
     """Orders of ours that no list has shown, as long as they explain none that it shows."""
 
     def __init__(self, lane: Lane, catalog: Catalog, unlisted: Sequence[Row[Any]]) -> None:
+        super().__init__(unlisted, self._may_be)
         self._lane = lane
         self._catalog = catalog
-        self._unlisted = list(unlisted)
+        self._explained: set[int] = set()
 
     @classmethod
     async def read(
@@ -53,15 +54,15 @@ class OtherIds:
         return found
 
     def take(self, listed: Row[Any]) -> Row[Any] | None:
-        """The order of ours that explains it, and none after it; None where there is none."""
-        mine = next((row for row in self._unlisted if self._may_be(row, listed)), None)
+        """The sale that explains it, and none after it; None where there is none."""
+        mine = super().take(listed)
         if mine is not None:
-            self._unlisted.remove(mine)
+            self._explained.add(listed.id)
         return mine
 
-    def count(self, listed: Row[Any]) -> int:
-        """How many orders of ours might explain it."""
-        return sum(self._may_be(row, listed) for row in self._unlisted)
+    def is_explained(self, listed: Row[Any]) -> bool:
+        """Whether a sale explains it already."""
+        return listed.id in self._explained
 
     def _may_be(self, ours: Row[Any], listed: Row[Any]) -> bool:
         """Whether this order of ours, which no list has shown, may be the listed one."""
@@ -71,8 +72,7 @@ class OtherIds:
 
 
 async def apart(reader: AsyncConnection, lane: Lane, after: int) -> Sequence[Row[Any]]:
-    """What was set apart and is younger than that row; not what is booked as a loss."""
-    booked = stray_reference(lane.upstream.name, "") + UpstreamOrderRow.reference
+    """What was set apart and is younger than that row; not what was written off."""
     query = (
         select(UpstreamOrderRow.__table__)
         .where(
@@ -80,7 +80,7 @@ async def apart(reader: AsyncConnection, lane: Lane, after: int) -> Sequence[Row
             UpstreamOrderRow.id > after,
             UpstreamOrderRow.order_id.is_(None),
             UpstreamOrderRow.is_flagged == 1,
-            ~exists().where(PostingRow.reference == booked),
+            UpstreamOrderRow.is_written_off == 0,
         )
         .order_by(UpstreamOrderRow.id)
     )
@@ -112,8 +112,7 @@ async def _unlisted(reader: AsyncConnection, lane: Lane, since: datetime) -> Seq
             UpstreamOrderRow.lane_id == lane.id,
             UpstreamOrderRow.id > rows[0].id,
             UpstreamOrderRow.is_listed == 1,
-            # An answer told it: what only the list told and was adopted has no tag of ours.
-            UpstreamOrderRow.tag == OrderRow.tag,
+            IS_TOLD,
         )
         .group_by(UpstreamOrderRow.provider)
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, bindparam, select
+from sqlalchemy import BindParameter, Row, bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.db.models import OrderRow
+from bot.db.models import AttemptRow, OrderRow
 from bot.domain.catalog import PlanId, ProviderId
 from bot.domain.errors import NotFound
 from bot.domain.money import Money
@@ -21,6 +21,11 @@ IS_OPEN = OrderRow.state.in_(_OPEN)
 
 Beside it, a query names the states that it wants: without it, all orders that ever were are read.
 """
+
+TOLD = "made"
+"""How an attempt ends whose answer tells the id of the upstream order."""
+IS_TOLD = exists().where(AttemptRow.order_id == OrderRow.id, AttemptRow.outcome == TOLD)
+"""Which upstream order serves it is known from its answer, neither from a list nor a person."""
 
 
 async def row_of(reader: AsyncConnection, order: OrderId) -> Row[Any]:

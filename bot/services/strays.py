@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,10 +26,10 @@ from bot.domain.notices import StrayFound, Trouble
 from bot.domain.orders import OrderState
 from bot.domain.wallets import PostingKind
 from bot.services.catalog import Catalog
-from bot.services.doubts import may_have_made
 from bot.services.lane import Lane
 from bot.services.lanes import READ_AGAIN
 from bot.services.listings import Listings
+from bot.services.makers import Makers, may_have_made
 from bot.services.moves import Moves, stray_reference
 from bot.services.other_ids import LISTED_WITHIN, OtherIds, apart
 from bot.services.outbox import Outbox
@@ -111,32 +111,30 @@ class Strays:
             ).all()
             # Read last: what is bound by now, and undecided no more, stands here.
             other_ids = await OtherIds.read(reader, self._lane, self._catalog, loose)
+        reviewed = self._makers(row for row in undecided if row.state == _S.REVIEW)
+        undecided = [row for row in undecided if row.state != _S.REVIEW]
         # First what says most of itself: one that fits anything must not take its place.
-        for stray in sorted(loose, key=other_ids.count):
-            if any(self._may_have_made(row, stray) for row in undecided):
+        for stray in sorted(loose, key=lambda one: reviewed.count(one) + other_ids.count(one)):
+            # The lane decides soon; a person may take days, and strangers' orders do not wait.
+            if any(self._fits(row, stray) for row in undecided) or reviewed.take(stray):
                 continue
             mine = other_ids.take(stray)
             if mine is None:
-                await self._write_off(stray)
+                await self._write_off(stray, other_ids)
             elif now - mine.seen_at >= LISTED_WITHIN:
                 await self._set_apart(stray)
 
-    async def _write_off(self, stray: Row[Any]) -> None:
+    async def _write_off(self, stray: Row[Any], other_ids: OtherIds) -> None:
         """Book what an unexplained upstream order cost as a loss, and tell the owners."""
         name = self._lane.upstream.name
         async with self._database.write() as tx:
-            if await self._bind(tx, stray) or not await self._flag(tx, stray):
+            if await self._bind(tx, stray, other_ids):
                 return
-            micros = await tx.scalar(
-                select(PlanRow.cost_micros)
-                .join(ProviderRow, ProviderRow.id == PlanRow.provider_id)
-                .where(
-                    ProviderRow.upstream == name,
-                    ProviderRow.code == stray.provider,
-                    PlanRow.code == stray.plan,
-                )
-            )
-            cost = None if micros is None else Money(micros) * (stray.quantity or 1)
+            mine = await self._named_by_tag(tx, stray)
+            plan = stray.plan if mine is None else mine.plan
+            if not await self._flag(tx, stray, plan, is_written_off=1):
+                return
+            cost = await self._cost(tx, stray) if mine is None else Money(mine.cost_micros)
             if cost is not None:
                 await self._wallets.post(
                     tx, PostingKind.STRAY, stray_reference(name, stray.reference),
@@ -157,10 +155,29 @@ class Strays:
                     tx, Trouble("shared_account"), dedupe=f"shared:{self._lane.id}:{day}"
                 )
 
-    async def _bind(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
+    async def _named_by_tag(self, tx: AsyncConnection, stray: Row[Any]) -> Row[Any] | None:
+        """The order of ours whose tag it has, given back or not: it says what was bought."""
+        query = select(*ORDER).where(OrderRow.lane_id == self._lane.id, OrderRow.tag == stray.tag)
+        return None if stray.tag is None else (await tx.execute(query)).one_or_none()
+
+    async def _cost(self, tx: AsyncConnection, stray: Row[Any]) -> Money | None:
+        """What it costs by the price list; None where that does not know it."""
+        micros = await tx.scalar(
+            select(PlanRow.cost_micros)
+            .join(ProviderRow, ProviderRow.id == PlanRow.provider_id)
+            .where(
+                ProviderRow.upstream == self._lane.upstream.name,
+                ProviderRow.code == stray.provider,
+                PlanRow.code == stray.plan,
+            )
+        )
+        return None if micros is None else Money(micros) * (stray.quantity or 1)
+
+    async def _bind(self, tx: AsyncConnection, stray: Row[Any], other_ids: OtherIds) -> bool:
         """Bind it to an order that may have made it and that an owner has delivered since.
 
-        What such an order cost is booked, so that one more upstream order is none too many.
+        What such an order cost is booked, so that one more upstream order is none too many. Not
+        one that may have made what was set apart already, and which no sale explains.
         """
         by_hand = await tx.execute(
             select(*ORDER)
@@ -179,11 +196,13 @@ class Strays:
             .order_by(OrderRow.id)
             .with_for_update()
         )
-        fits = [row for row in by_hand.all() if self._may_serve(row, stray)]
-        if not fits:
+        makers = self._makers(by_hand.all())
+        if not makers.left:
             return False
-        known = await apart(tx, self._lane, min(row.baseline_id for row in fits))
-        mine = next((row for row in fits if not self._is_explained(row, known)), None)
+        for one in await apart(tx, self._lane, min(row.baseline_id for row in makers.left)):
+            if not other_ids.is_explained(one):
+                makers.take(one)
+        mine = next((row for row in makers.left if self._may_serve(row, stray)), None)
         if mine is None:
             return False
         is_loose = select(UpstreamOrderRow.id).where(UpstreamOrderRow.id == stray.id, _LOOSE)
@@ -202,22 +221,25 @@ class Strays:
         """It may be one of ours by another id: nothing is booked, the owners are told once."""
         name = self._lane.upstream.name
         async with self._database.write() as tx:
-            if await self._flag(tx, stray):
+            if await self._flag(tx, stray, stray.plan):
+                month = self._clock.now().strftime("%Y%m")
                 await self._outbox.owe_owners(
-                    tx, Trouble("other_ids", name), dedupe=f"other_ids:{self._lane.id}"
+                    tx, Trouble("other_ids", name), dedupe=f"other_ids:{self._lane.id}:{month}"
                 )
 
-    async def _flag(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
+    async def _flag(
+        self, tx: AsyncConnection, stray: Row[Any], plan: str | None, *, is_written_off: int = 0
+    ) -> bool:
         """Look at it no more, and pay for no further period of it; False where it was bound."""
         flagged = await tx.scalar(
             update(UpstreamOrderRow)
             .where(UpstreamOrderRow.id == stray.id, _LOOSE)
-            .values(is_flagged=1)
+            .values(is_flagged=1, is_written_off=is_written_off)
             .returning(UpstreamOrderRow.id)
         )
         if flagged is not None and self._is_paid_again:
             now = self._clock.now()
-            await begin(tx, self._lane.id, stray.reference, stray.plan or "", now)
+            await begin(tx, self._lane.id, stray.reference, plan or "", now)
         return flagged is not None
 
     @property
@@ -231,27 +253,47 @@ class Strays:
         holds: so only what is surely the order's own, and never what somebody else bought.
         """
         is_sure = self._lane.upstream.exchange is None or stray.tag == by_hand.tag
-        return is_sure and self._may_have_made(by_hand, stray)
-
-    def _is_explained(self, by_hand: Row[Any], known: Sequence[Row[Any]]) -> bool:
-        """Whether it may have made what was set apart: then one more is one too many.
-
-        Not what was written off, whose cost is booked beside this order's already.
-        """
-        made = (one for one in known if one.id > by_hand.baseline_id)
-        return any(self._may_have_made(by_hand, one) for one in made)
+        return is_sure and self._fits(by_hand, stray)
 
     async def _is_late(self, tx: AsyncConnection, stray: Row[Any]) -> bool:
-        """Whether an order that was given back may have made it after all."""
+        """Whether an order that was given back may have made it after all, and nothing before."""
         given_back = await tx.execute(
-            select(*ORDER).where(
+            select(*ORDER)
+            .where(
                 OrderRow.lane_id == self._lane.id,
                 OrderRow.state == _S.RELEASED,
                 OrderRow.moved_at > self._clock.now() - WATCHED_FOR,
                 OrderRow.baseline_id < stray.id,
+                # A refusal is no doubt: what was certainly not made explains nothing.
+                exists().where(
+                    MoveRow.order_id == OrderRow.id,
+                    MoveRow.target.in_((_S.IN_DOUBT, _S.PREPARING)),
+                ),
             )
+            .order_by(OrderRow.id)
         )
-        return any(self._may_have_made(row, stray) for row in given_back.all())
+        makers = self._makers(given_back.all())
+        if not makers.left:
+            return False
+        written_off = await tx.execute(
+            select(UpstreamOrderRow.__table__)
+            .where(
+                UpstreamOrderRow.lane_id == self._lane.id,
+                UpstreamOrderRow.id > min(row.baseline_id for row in makers.left),
+                UpstreamOrderRow.id != stray.id,
+                UpstreamOrderRow.order_id.is_(None),
+                UpstreamOrderRow.is_written_off == 1,
+            )
+            .order_by(UpstreamOrderRow.id)
+        )
+        for one in written_off.all():
+            makers.take(one)
+        return makers.take(stray) is not None
 
-    def _may_have_made(self, order: Row[Any], listed: Row[Any]) -> bool:
-        return may_have_made(self._lane, self._catalog, order, listed)
+    def _makers(self, orders: Iterable[Row[Any]]) -> Makers:
+        return Makers(orders, self._fits)
+
+    def _fits(self, order: Row[Any], listed: Row[Any]) -> bool:
+        """Whether an order may have made a listed one; never one that was known before."""
+        is_later = order.baseline_id is not None and listed.id > order.baseline_id
+        return is_later and may_have_made(self._lane, self._catalog, order, listed)

@@ -248,6 +248,7 @@ BROKEN: list[tuple[str, Row]] = [
     ("ck_subscriptions_cancelled_by", {"cancelled_at": None}),
     ("ck_upstream_orders_is_flagged", {"is_flagged": 2}),
     ("ck_upstream_orders_is_listed", {"is_listed": 2}),
+    ("ck_upstream_orders_is_written_off", {"is_written_off": 2}),
     ("ck_upstream_orders_quantity", {"quantity": 0}),
     ("ck_usage_alerts_percent", {"percent": 100}),
     ("ck_wallets_balance", {"balance": -1}),

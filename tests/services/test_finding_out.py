@@ -14,11 +14,13 @@ from bot.domain.errors import TooLate
 from bot.domain.money import usd
 from bot.domain.orders import OrderId, OrderState
 from bot.domain.wallets import PostingKind
+from bot.services.other_ids import OtherIds
 from bot.upstreams.pretence import Fault
-from bot.upstreams.sandbox import GateProxySandbox
+from bot.upstreams.sandbox import GateProxySandbox, SandboxOrder
 from tests.bench import OWNER, Bench
 
 LOST = httpx.ReadTimeout("lost")
+BACKUP = About("2026-11-22T09:00:00+00:00", "0018", 0, "", "", "")
 
 
 async def state(bench: Bench, order: OrderId) -> OrderState:
@@ -100,12 +102,17 @@ async def test_a_listing_that_fails_never_counts_as_nothing_found(bench: Bench) 
     assert any("order_needs_person" in notice for notice in await owed(bench, OWNER))
 
 
-async def test_a_clock_set_forward_ends_no_quarantine(bench: Bench) -> None:
+@pytest.mark.parametrize("passed", [0, 5])
+async def test_a_clock_set_forward_ends_no_quarantine(bench: Bench, passed: int) -> None:
     customer = await bench.customer(1, balance="10")
+    await bench.buy(customer)
+    await bench.pass_time(17 * 60, step=60)
+    await bench.refresh()
     bench.sandbox.list_lag = 17 * 60
     bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
     line = await bench.buy(customer)
-    await bench.pass_time(5)
+    await bench.work()
+    await bench.pass_time(passed)
 
     bench.clock._now += timedelta(minutes=16)
     await bench.pass_time(40)
@@ -113,7 +120,7 @@ async def test_a_clock_set_forward_ends_no_quarantine(bench: Bench) -> None:
     await bench.pass_time(120)
 
     assert await state(bench, line.order.id) is OrderState.DELIVERED
-    assert len(bench.sandbox.orders) == 1
+    assert len(bench.sandbox.orders) == 2
 
 
 async def test_a_quarantine_of_a_clock_that_was_ahead_is_no_longer_than_any_other(
@@ -157,6 +164,7 @@ async def test_a_list_that_hides_the_newest_order_never_counts_as_nothing_found(
     assert len(bench.sandbox.orders) == 2
 
 
+UNREADABLE = Fault(method="GET", path="/orders", status=500, times=10_000)
 EMPTY = Fault(method="GET", path="/orders", body='{"success":true,"orders":[]}', times=10_000)
 
 
@@ -275,10 +283,11 @@ async def test_what_another_process_has_written_off_meanwhile_is_bound_by_no_old
     await bench.shop.lanes.listings.read(lane)
     async with bench.shop.database.read() as reader:
         (old_look,) = (await reader.execute(select(UpstreamOrderRow.__table__))).all()
-    await bench.shop.worker(lane)._strays._write_off(old_look)
+        other_ids = await OtherIds.read(reader, lane, bench.shop.catalog, [old_look])
+    await bench.shop.worker(lane)._strays._write_off(old_look, other_ids)
     await bench.shop.cases.hand_over(line.order.id, "gate.example.com:8080:anna:secret", OWNER)
 
-    await bench.shop.worker(lane)._strays._write_off(old_look)
+    await bench.shop.worker(lane)._strays._write_off(old_look, other_ids)
 
     assert (await bench.shop.orders.find(line.order.id)).upstream_order_id is None
     assert await booked_as_loss(bench) == [old_look.reference]
@@ -314,8 +323,7 @@ async def test_what_was_first_listed_after_a_restore_explains_what_an_owner_deli
     line = await bench.buy(customer)
     # Made in the books that are lost; the restored ones know of the wish alone.
     foreign_order(bench.sandbox)
-    about = About("2026-11-22T09:00:00+00:00", "0017", 0, "", "", "")
-    await bench.shop.restores.open(about, None)
+    await bench.shop.restores.open(BACKUP, None)
     for lane in bench.shop.lanes:
         lane.is_listed = False
     bench.restart_workers()
@@ -503,6 +511,101 @@ async def test_no_order_in_doubt_gets_what_another_one_has_under_another_id(
     await bench.pass_time(3 * 3600, step=300)
     assert await bench.balance(second) == usd("5")
     assert await booked_as_loss(bench) == []
+
+
+async def test_no_customer_pays_twice_for_what_is_listed_under_another_id(bench: Bench) -> None:
+    bench.sandbox.list_has_ids = False
+    customer = await bench.customer(1, balance="20")
+    await bench.work()
+    await bench.buy(customer)
+    await bench.work()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(customer)
+
+    await bench.pass_time(20 * 60, step=10)
+
+    assert len(bench.sandbox.orders) == 1
+    found = await bench.shop.orders.find(line.order.id)
+    assert (found.state, found.reason) == (OrderState.REVIEW, "delivered_before")
+
+
+async def test_no_customer_gets_another_plan_than_the_list_names(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = bench.sandbox._row
+
+    def names_one_otherwise(order: SandboxOrder) -> dict[str, object]:
+        said = row(order)
+        return said | {"plan": "theirs"} if order.provider == "dataimpulse" else said
+
+    monkeypatch.setattr(bench.sandbox, "_row", names_one_otherwise)
+    ann, ben, eve = [await bench.customer(number, balance="20") for number in (1, 2, 3)]
+    await bench.buy(ann)
+    await bench.pass_time(301, step=60)
+    await bench.refresh()
+    bench.sandbox.list_lag = 20
+    await bench.buy(eve, "dataimpulse", "1")
+    await bench.work()
+    lines = []
+    for customer, plan, is_made in ((ann, "1", False), (ben, "0.120", True)):
+        bench.sandbox.faults.append(Fault(error=LOST, is_done=is_made))
+        lines.append(await bench.buy(customer, plan=plan))
+        await bench.work()
+
+    await bench.pass_time(20 * 60, step=10)
+
+    assert await state(bench, lines[0].order.id) is OrderState.RELEASED
+    assert await state(bench, lines[1].order.id) is OrderState.DELIVERED
+
+
+async def test_a_list_that_names_no_plans_does_not_say_which_of_two_orders_was_made(
+    bench: Bench,
+) -> None:
+    bench.sandbox.list_has_plan = False
+    ann, ben = [await bench.customer(number, balance="20") for number in (1, 2)]
+    await bench.buy(ben)
+    await bench.pass_time(301, step=60)
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    one = await bench.buy(ann)
+    await bench.work()
+    bench.sandbox.faults.append(UNREADABLE)
+    await bench.pass_time(32 * 60, step=10)
+    bench.sandbox.faults.clear()
+    await bench.refresh()
+    bench.sandbox.list_lag = 60
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    two = await bench.buy(ben, plan="0.120")
+    await bench.work()
+
+    await bench.shop.cases.keep_waiting(one.order.id, OWNER)
+    await bench.pass_time(20 * 60, step=10)
+
+    assert await state(bench, one.order.id) is OrderState.REVIEW
+    assert await state(bench, two.order.id) is OrderState.REVIEW
+
+
+async def test_what_was_set_apart_by_a_restore_makes_the_next_one_unsure(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="9")
+    await bench.work()
+    line = await bench.buy(customer)
+    # In the books that are lost, hers was made, and one more for somebody who is lost with them.
+    foreign_order(bench.sandbox)
+    bench.clock.turn(60)
+    bench.sandbox.list_lag = 30
+    foreign_order(bench.sandbox)
+    await bench.shop.restores.open(BACKUP, None)
+    for lane in bench.shop.lanes:
+        lane.is_listed = False
+    bench.restart_workers()
+    await bench.work()
+    await bench.pass_time(60, step=5)
+
+    await bench.shop.cases.keep_waiting(line.order.id, OWNER)
+    await bench.pass_time(6 * 60, step=5)
+
+    found = await bench.shop.orders.find(line.order.id)
+    assert (found.state, found.reason) == (OrderState.REVIEW, "too_many_candidates")
 
 
 async def test_more_candidates_than_orders_ask_a_person(bench: Bench) -> None:

@@ -1,0 +1,282 @@
+"""Strays: what is listed beyond what the shop made, told and booked once, and what is no stray."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from bot.db.models import PostingRow
+from bot.domain.money import usd
+from bot.domain.orders import Claim, OrderId, OrderState
+from bot.domain.wallets import PostingKind
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox, SandboxOrder
+from bot.upstreams.sandbox_stat import StatOrder, StatProxiesSandbox
+from tests.bench import OWNER, Bench, HandClock, opened, stat_account, stat_sandbox_for
+from tests.faults.races import delivered_piece
+from tests.services.test_finding_out import (
+    BACKUP,
+    LOST,
+    UNREADABLE,
+    booked_as_loss,
+    foreign_order,
+    owed,
+    state,
+)
+
+BY_HAND = "gate.example.com:8080:anna{}:secret"
+
+
+@pytest.fixture
+def stat(clock: HandClock) -> StatProxiesSandbox:
+    return stat_sandbox_for(clock)
+
+
+@pytest.fixture
+async def both(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
+) -> AsyncIterator[Bench]:
+    """A shop that sells of both upstreams."""
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        yield bench
+
+
+async def told(bench: Bench, kind: str) -> int:
+    """How often an owner was told so."""
+    return sum(kind in notice for notice in await owed(bench, OWNER))
+
+
+async def bought_on_the_site(stat: StatProxiesSandbox) -> StatOrder:
+    """Somebody buys a piece on the site of the provider, where nobody gives a tag."""
+    await stat_account(httpx.MockTransport(stat.handle)).upstream.place("", "captcha", 1, "a")
+    stat.orders[-1].tag = None
+    return stat.orders[-1]
+
+
+async def in_review(bench: Bench, order: OrderId) -> None:
+    """Nothing proves anything about it for as long as the shop waits."""
+    await bench.pass_time(32 * 60, step=10)
+    assert await state(bench, order) is OrderState.REVIEW
+
+
+@pytest.mark.parametrize(
+    ("fault", "strangers"),
+    [(Fault(status=400, code="invalid_json"), 1), (Fault(error=LOST), 2)],
+    ids=["refused", "not made"],
+)
+async def test_what_was_given_back_explains_one_strangers_order_or_none(
+    bench: Bench, fault: Fault, strangers: int
+) -> None:
+    ann, ben = [await bench.customer(number, balance="20") for number in (1, 2)]
+    await bench.buy(ben)
+    await bench.pass_time(301, step=60)
+    await bench.refresh()
+    bench.sandbox.faults.append(fault)
+    line = await bench.buy(ann)
+    await bench.pass_time(16 * 60, step=10)
+    assert await state(bench, line.order.id) is OrderState.RELEASED
+    for number in range(1, strangers + 1):
+        foreign_order(bench.sandbox)
+        await bench.pass_time(301, step=60)
+        assert (await told(bench, "shared_account") > 0) is (number == strangers)
+
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(ann)
+    await bench.work()
+    foreign_order(bench.sandbox)
+    await bench.pass_time(60)
+
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+
+
+async def test_an_order_under_review_explains_one_order_and_no_second(bench: Bench) -> None:
+    ann, ben = [await bench.customer(number, balance="20") for number in (1, 2)]
+    await bench.buy(ben)
+    await bench.pass_time(301, step=60)
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(ann)
+    await bench.work()
+    bench.sandbox.faults.append(UNREADABLE)
+    await in_review(bench, line.order.id)
+    bench.sandbox.faults.clear()
+
+    for _ in range(3):
+        foreign_order(bench.sandbox)
+        await bench.pass_time(301, step=60)
+    assert len(await booked_as_loss(bench)) == 2
+    assert await told(bench, "shared_account") == 1
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(ben)
+    await bench.work()
+    foreign_order(bench.sandbox)
+    await bench.pass_time(60)
+
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+
+
+async def test_what_an_owner_binds_says_nothing_of_the_tags_of_a_list(
+    both: Bench, stat: StatProxiesSandbox
+) -> None:
+    ann, ben = [await both.customer(number, balance="20") for number in (1, 2)]
+    await delivered_piece(both, ann)
+    await both.pass_time(301, step=60)
+    await both.refresh()
+    stat.faults.append(Fault(error=LOST))
+    order = (await both.buy(ann, "statproxies", "captcha")).order.id
+    await both.work()
+    stat.faults.append(Fault(method="GET", path="*/list", status=500, times=10_000))
+    await in_review(both, order)
+    stat.faults.clear()
+    await bought_on_the_site(stat)
+    await both.pass_time(301, step=60)
+    _, (found, *_) = await both.shop.cases.strays(order)
+    await both.shop.cases.bind(order, found.id, OWNER)
+    # Long after it is said for the last time that somebody else buys with this account.
+    await both.pass_time(3 * 86_400, step=3600)
+    await both.refresh()
+
+    stat.faults.append(Fault(error=LOST))
+    line = await both.buy(ben, "statproxies", "captcha")
+    await both.work()
+    await bought_on_the_site(stat)
+    await both.pass_time(20 * 60, step=10)
+
+    assert await state(both, line.order.id) is OrderState.RELEASED
+
+
+@pytest.mark.parametrize("left_out", ["quantity", "product_type"])
+async def test_what_is_made_late_is_a_loss_of_what_its_order_cost_and_paid_for_once(
+    both: Bench, stat: StatProxiesSandbox, monkeypatch: pytest.MonkeyPatch, left_out: str
+) -> None:
+    listing = stat._list
+
+    def short(key: str) -> httpx.Response:
+        body = listing(key).json()
+        for row in body["orders"]:
+            del row[left_out]
+        return httpx.Response(200, json=body)
+
+    monkeypatch.setattr(stat, "_list", short)
+    ann = await both.customer(1, balance="40")
+    await delivered_piece(both, ann)
+    await both.pass_time(301, step=60)
+    await both.refresh()
+    stat.list_lag = 20 * 60
+    stat.faults.append(Fault(error=LOST, is_done=True))
+    claim = Claim.of(both.offer("statproxies", "captcha"), "f" * 16, again=True, quantity=3)
+    line = await both.shop.orders.accept(ann, claim, None)
+    for _ in range(60):
+        await both.pass_time(40, step=10)
+        await both.shop.cancellations.step()
+
+    assert await state(both, line.order.id) is OrderState.RELEASED
+    async with both.shop.database.read() as reader:
+        losses = select(PostingRow.micros).where(PostingRow.kind == PostingKind.STRAY)
+        assert list((await reader.scalars(losses)).all()) == [usd("6").micros]
+    assert stat.orders[1].cancelled_at is not None
+
+
+async def test_one_lost_order_explains_one_of_two_that_were_delivered_by_hand(
+    bench: Bench,
+) -> None:
+    customers = [await bench.customer(number, balance="9") for number in (1, 2)]
+    await bench.work()
+    lines = [await bench.buy(one) for one in customers]
+    # Both were made in the books that are lost; one is not listed yet when these look first.
+    foreign_order(bench.sandbox)
+    bench.clock.turn(60)
+    bench.sandbox.list_lag = 30
+    foreign_order(bench.sandbox)
+    await bench.shop.restores.open(BACKUP, None)
+    for lane in bench.shop.lanes:
+        lane.is_listed = False
+    bench.restart_workers()
+    await bench.work()
+    await bench.pass_time(6 * 60, step=30)
+
+    for number, line in enumerate(lines):
+        await bench.shop.cases.hand_over(line.order.id, BY_HAND.format(number), OWNER)
+    await bench.pass_time(3600, step=60)
+
+    assert await booked_as_loss(bench) == []
+
+
+async def test_what_a_sale_explains_explains_nothing_that_was_delivered_by_hand(
+    bench: Bench,
+) -> None:
+    bench.sandbox.list_has_ids = False
+    ann, ben = [await bench.customer(number, balance="9") for number in (1, 2)]
+    await bench.work()
+    await bench.buy(ann)
+    await bench.work()
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    line = await bench.buy(ben)
+    await bench.work()
+    await in_review(bench, line.order.id)
+    await bench.pass_time(3600, step=60)
+
+    await bench.shop.cases.hand_over(line.order.id, BY_HAND.format(""), OWNER)
+    await bench.pass_time(3 * 3600, step=300)
+
+    assert await booked_as_loss(bench) == []
+    assert await told(bench, "shared_account") == 0
+
+
+async def test_a_stray_of_unknown_cost_takes_no_place_of_a_sale(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.sandbox.list_has_ids = False
+    row = bench.sandbox._row
+
+    def names_one_otherwise(order: SandboxOrder) -> dict[str, object]:
+        said = row(order)
+        return said | {"plan": "77"} if order.plan == "0.120" else said
+
+    monkeypatch.setattr(bench.sandbox, "_row", names_one_otherwise)
+    ann = await bench.customer(1, balance="9")
+    await bench.buy(ann)
+    await bench.work()
+    foreign_order(bench.sandbox, plan="0.120")
+
+    await bench.pass_time(3 * 3600, step=60)
+
+    assert await booked_as_loss(bench) == []
+    assert await told(bench, "stray_found") == 1
+
+
+async def test_an_order_found_by_its_tag_says_nothing_of_the_ids_of_a_list(
+    both: Bench, stat: StatProxiesSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing, find, one = stat._list, stat._find, stat._one
+
+    def lists(key: str) -> httpx.Response:
+        body = listing(key).json()
+        for row in body["orders"]:
+            row["order_id"] = f"n_{row['order_id']}"
+        return httpx.Response(200, json=body)
+
+    def shows(key: str, product: str, reference: str) -> httpx.Response:
+        body = one(key, product, reference).text
+        return httpx.Response(200, text=body.replace(reference.removeprefix("n_"), reference))
+
+    monkeypatch.setattr(stat, "_list", lists)
+    monkeypatch.setattr(stat, "_find", lambda key, name: find(key, name.removeprefix("n_")))
+    monkeypatch.setattr(stat, "_one", shows)
+    ann, ben = [await both.customer(number, balance="20") for number in (1, 2)]
+    stat.list_lag = 60
+    await both.buy(ann, "statproxies", "captcha")
+    await both.work()
+    stat.faults.append(Fault(error=LOST, is_done=True))
+    line = await both.buy(ben, "statproxies", "captcha")
+
+    await both.pass_time(3 * 3600, step=30)
+
+    assert await state(both, line.order.id) is OrderState.DELIVERED
+    assert await booked_as_loss(both) == []
+    assert await told(both, "shared_account") == 0

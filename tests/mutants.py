@@ -489,6 +489,21 @@ MUTANTS: Final = (
         _FINDING + "test_what_was_set_apart_by_a_restore_makes_the_next_one_unsure",
     ),
     Mutant(
+        "an answer that names an older order believed",
+        _MOVES,
+        "if bound_to != order and (is_older or bound_to is not None):",
+        "if bound_to not in (None, order):",
+        _GUARDS + "test_an_answer_that_names_an_order_known_before_delivers_nothing",
+    ),
+    Mutant(
+        "a refusal believed that names an order",
+        "bot/upstreams/http.py",
+        "if self._refusal(answer) and any(",
+        "if not self._refusal(answer) and any(",
+        "tests/upstreams/test_gateproxy.py"
+        "::test_a_refusal_that_names_an_order_is_no_refusal",
+    ),
+    Mutant(
         "no late watch",
         _FULFILMENT,
         "        await self._strays.watch()\n",

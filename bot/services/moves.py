@@ -49,7 +49,7 @@ _S = OrderState
 
 
 class Taken(Exception):
-    """The upstream order serves another of our orders already; nothing was written."""
+    """The upstream order serves another of ours, or is older than its attempt; nothing written."""
 
 
 class Moves:
@@ -124,13 +124,15 @@ class Moves:
         before = await lock(tx, order)
         bound_to = None
         if reference is not None:
-            bound_to = await tx.scalar(
-                select(UpstreamOrderRow.order_id).where(
-                    UpstreamOrderRow.lane_id == before.lane_id,
-                    UpstreamOrderRow.reference == reference,
-                )
+            named = select(UpstreamOrderRow.id, UpstreamOrderRow.order_id).where(
+                UpstreamOrderRow.lane_id == before.lane_id,
+                UpstreamOrderRow.reference == reference,
             )
-            if bound_to not in (None, order):
+            known = (await tx.execute(named)).one_or_none()
+            bound_to = None if known is None else known.order_id
+            # What was known before the attempt cannot be what the attempt made.
+            is_older = known is not None and known.id <= (before.baseline_id or 0)
+            if bound_to != order and (is_older or bound_to is not None):
                 raise Taken
         if delivery is not None:
             # The same customer may get the same proxies again, with new traffic: if an answer

@@ -26,9 +26,10 @@ from bot.services.leases import LASTS, RENEW, Lease, LeaseLost
 from bot.services.placing import Claimed
 from bot.upstreams.base import PriceList
 from bot.upstreams.pretence import Fault
-from bot.upstreams.sandbox import GateProxySandbox
+from bot.upstreams.sandbox import TOKEN, GateProxySandbox
 from tests.bench import OWNER, Bench, HandClock, opened
 from tests.conftest import ON_SQLITE
+from tests.services.test_finding_out import foreign_order
 
 LOST = httpx.ReadTimeout("lost")
 
@@ -299,6 +300,20 @@ async def test_an_older_price_list_never_covers_a_newer_one(
         assert clock.now() - kept.read_at == timedelta(seconds=20)
         provider = bench.shop.catalog.shelf(kept.provider.id)
         assert "1" not in {offer.plan.code for offer in provider.offers}
+
+
+async def test_an_answer_that_names_an_order_known_before_delivers_nothing(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="10")
+    foreign_order(bench.sandbox)
+    await bench.work()
+    known = bench.sandbox._one(bench.sandbox.orders[0].reference, TOKEN).text
+    bench.sandbox.faults.append(Fault(body=known, is_done=True))
+
+    line = await bench.buy(customer)
+    await bench.work()
+
+    found = await bench.shop.orders.find(line.order.id)
+    assert (found.state, found.upstream_order_id) == (OrderState.IN_DOUBT, None)
 
 
 @pytest.mark.parametrize(

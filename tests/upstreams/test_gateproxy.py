@@ -138,6 +138,19 @@ async def test_the_code_of_a_refused_order_says_what_is_known(
     assert getattr(failed.value, "documented", False) is documented
 
 
+@pytest.mark.parametrize("code", ["invalid_plan", "insufficient_balance", "order_processing"])
+@pytest.mark.parametrize("order", [{"order": {"order_id": "ord_1"}}, {"order_id": "ord_1"}])
+async def test_a_refusal_that_names_an_order_is_no_refusal(
+    code: str, order: dict[str, object]
+) -> None:
+    body = {"success": False, "error": {"code": code, "message": "no"}, **order}
+
+    with pytest.raises(Unclear) as failed:
+        await gateproxy(httpx.Response(400, json=body)).place("nodemaven", "1", 1, "")
+
+    assert (failed.value.code, failed.value.documented) == ("refused_with_order", False)
+
+
 @pytest.mark.parametrize("code", ["order_not_found", "proxy_not_found", "usage_not_available"])
 async def test_a_read_is_refused_by_its_own_codes(code: str) -> None:
     usage = gateproxy(refusal(404, code)).usage

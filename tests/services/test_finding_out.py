@@ -4,48 +4,27 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import httpx
 import pytest
 from sqlalchemy import select
 
-from bot.db.archive import About
-from bot.db.models import OutboxRow, PostingRow, UpstreamOrderRow
+from bot.db.models import UpstreamOrderRow
 from bot.domain.errors import TooLate
 from bot.domain.money import usd
-from bot.domain.orders import OrderId, OrderState
-from bot.domain.wallets import PostingKind
+from bot.domain.orders import OrderState
 from bot.services.other_ids import OtherIds
 from bot.upstreams.pretence import Fault
-from bot.upstreams.sandbox import GateProxySandbox, SandboxOrder
+from bot.upstreams.sandbox import SandboxOrder
 from tests.bench import OWNER, Bench
-
-LOST = httpx.ReadTimeout("lost")
-BACKUP = About("2026-11-22T09:00:00+00:00", "0018", 0, "", "", "")
-
-
-async def state(bench: Bench, order: OrderId) -> OrderState:
-    return (await bench.shop.orders.find(order)).state
-
-
-async def owed(bench: Bench, chat: int) -> list[str]:
-    """The notices of a chat, as they are kept."""
-    async with bench.shop.database.read() as reader:
-        found = await reader.scalars(select(OutboxRow.notice).where(OutboxRow.chat_id == chat))
-        return list(found.all())
-
-
-async def booked_as_loss(bench: Bench) -> list[str]:
-    """The upstream orders that the books call a loss."""
-    strays = select(PostingRow.reference).where(PostingRow.kind == PostingKind.STRAY)
-    async with bench.shop.database.read() as reader:
-        found = (await reader.scalars(strays.order_by(PostingRow.id))).all()
-    return [reference.rpartition(":")[2] for reference in found]
-
-
-def foreign_order(sandbox: GateProxySandbox, *, plan: str = "1") -> None:
-    """Somebody buys by hand with the account of the bot."""
-    token = next(iter(sandbox.accounts))
-    sandbox._make(sandbox.accounts[token], token, "nodemaven", plan, Fault())
+from tests.services.findings import (
+    BACKUP,
+    LOST,
+    booked_as_loss,
+    foreign_order,
+    owed,
+    restored_with_two_made,
+    state,
+    under_review,
+)
 
 
 async def test_a_lane_whose_list_tells_no_plans_waits_for_one_doubt_and_then_goes_on(
@@ -164,10 +143,6 @@ async def test_a_list_that_hides_the_newest_order_never_counts_as_nothing_found(
     assert len(bench.sandbox.orders) == 2
 
 
-UNREADABLE = Fault(method="GET", path="/orders", status=500, times=10_000)
-EMPTY = Fault(method="GET", path="/orders", body='{"success":true,"orders":[]}', times=10_000)
-
-
 @pytest.mark.parametrize(
     ("is_made", "topped_up", "became"),
     [
@@ -180,7 +155,8 @@ async def test_of_the_first_order_an_empty_list_proves_nothing_once_money_has_mo
     bench: Bench, is_made: bool, topped_up: str, became: OrderState
 ) -> None:
     customer = await bench.customer(1, balance="9")
-    bench.sandbox.faults += [Fault(error=LOST, is_done=is_made), EMPTY]
+    empty = Fault(method="GET", path="/orders", body='{"success":true,"orders":[]}', times=10_000)
+    bench.sandbox.faults += [Fault(error=LOST, is_done=is_made), empty]
     line = await bench.buy(customer)
     await bench.work()
     if topped_up:
@@ -246,20 +222,14 @@ async def test_an_order_made_after_it_was_given_back_is_written_off_and_told(
 
 async def test_what_an_owner_delivered_and_is_listed_later_is_paid_for_once(bench: Bench) -> None:
     customer = await bench.customer(1, balance="5")
-    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
-    line = await bench.buy(customer)
-    await bench.work()
-    unreadable = Fault(method="GET", path="/orders", status=500, times=10_000)
-    bench.sandbox.faults.append(unreadable)
-    await bench.pass_time(32 * 60, step=10)
-    assert await state(bench, line.order.id) is OrderState.REVIEW
-    await bench.shop.cases.hand_over(line.order.id, "gate.example.com:8080:anna:secret", OWNER)
+    order = await under_review(bench, customer, is_made=True)
+    await bench.shop.cases.hand_over(order, "gate.example.com:8080:anna:secret", OWNER)
 
     bench.sandbox.faults.clear()
     foreign_order(bench.sandbox)
     await bench.pass_time(11 * 60, step=30)
 
-    found = await bench.shop.orders.find(line.order.id)
+    found = await bench.shop.orders.find(order)
     assert found.upstream_order_id == bench.sandbox.orders[0].reference
     # The second one explains nothing of ours any more: that one is lost.
     notices = await owed(bench, OWNER)
@@ -273,23 +243,18 @@ async def test_what_another_process_has_written_off_meanwhile_is_bound_by_no_old
     bench: Bench,
 ) -> None:
     customer = await bench.customer(1, balance="5")
-    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
-    line = await bench.buy(customer)
-    await bench.work()
-    bench.sandbox.faults.append(Fault(method="GET", path="/orders", status=500, times=10_000))
-    await bench.pass_time(32 * 60, step=10)
-    bench.sandbox.faults.clear()
+    order = await under_review(bench, customer, is_made=True)
     (lane,) = bench.shop.lanes
     await bench.shop.lanes.listings.read(lane)
     async with bench.shop.database.read() as reader:
         (old_look,) = (await reader.execute(select(UpstreamOrderRow.__table__))).all()
         other_ids = await OtherIds.read(reader, lane, bench.shop.catalog, [old_look])
     await bench.shop.worker(lane)._strays._write_off(old_look, other_ids)
-    await bench.shop.cases.hand_over(line.order.id, "gate.example.com:8080:anna:secret", OWNER)
+    await bench.shop.cases.hand_over(order, "gate.example.com:8080:anna:secret", OWNER)
 
     await bench.shop.worker(lane)._strays._write_off(old_look, other_ids)
 
-    assert (await bench.shop.orders.find(line.order.id)).upstream_order_id is None
+    assert (await bench.shop.orders.find(order)).upstream_order_id is None
     assert await booked_as_loss(bench) == [old_look.reference]
 
 
@@ -297,16 +262,11 @@ async def test_a_late_refund_of_what_was_delivered_by_hand_hides_no_strangers_or
     bench: Bench,
 ) -> None:
     customer = await bench.customer(1, balance="5")
-    bench.sandbox.faults.append(Fault(error=LOST))
-    line = await bench.buy(customer)
-    await bench.work()
-    bench.sandbox.faults.append(Fault(method="GET", path="/orders", status=500, times=10_000))
-    await bench.pass_time(32 * 60, step=10)
-    await bench.shop.cases.hand_over(line.order.id, "gate.example.com:8080:anna:secret", OWNER)
-    bench.sandbox.faults.clear()
+    order = await under_review(bench, customer, is_made=False)
+    await bench.shop.cases.hand_over(order, "gate.example.com:8080:anna:secret", OWNER)
     await bench.pass_time(3 * 86_400, step=3600)
 
-    await bench.shop.cases.refund(await bench.wants_refund(line.order.id), OWNER)
+    await bench.shop.cases.refund(await bench.wants_refund(order), OWNER)
     foreign_order(bench.sandbox)
     await bench.pass_time(6 * 60, step=30)
 
@@ -566,22 +526,17 @@ async def test_a_list_that_names_no_plans_does_not_say_which_of_two_orders_was_m
     await bench.buy(ben)
     await bench.pass_time(301, step=60)
     await bench.refresh()
-    bench.sandbox.faults.append(Fault(error=LOST))
-    one = await bench.buy(ann)
-    await bench.work()
-    bench.sandbox.faults.append(UNREADABLE)
-    await bench.pass_time(32 * 60, step=10)
-    bench.sandbox.faults.clear()
+    one = await under_review(bench, ann, is_made=False)
     await bench.refresh()
     bench.sandbox.list_lag = 60
     bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
     two = await bench.buy(ben, plan="0.120")
     await bench.work()
 
-    await bench.shop.cases.keep_waiting(one.order.id, OWNER)
+    await bench.shop.cases.keep_waiting(one, OWNER)
     await bench.pass_time(20 * 60, step=10)
 
-    assert await state(bench, one.order.id) is OrderState.REVIEW
+    assert await state(bench, one) is OrderState.REVIEW
     assert await state(bench, two.order.id) is OrderState.REVIEW
 
 
@@ -589,16 +544,8 @@ async def test_what_was_set_apart_by_a_restore_makes_the_next_one_unsure(bench: 
     customer = await bench.customer(1, balance="9")
     await bench.work()
     line = await bench.buy(customer)
-    # In the books that are lost, hers was made, and one more for somebody who is lost with them.
-    foreign_order(bench.sandbox)
-    bench.clock.turn(60)
-    bench.sandbox.list_lag = 30
-    foreign_order(bench.sandbox)
-    await bench.shop.restores.open(BACKUP, None)
-    for lane in bench.shop.lanes:
-        lane.is_listed = False
-    bench.restart_workers()
-    await bench.work()
+    # The first of them was hers, the second is of somebody who is lost with the books.
+    await restored_with_two_made(bench)
     await bench.pass_time(60, step=5)
 
     await bench.shop.cases.keep_waiting(line.order.id, OWNER)

@@ -29,7 +29,7 @@ from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import TOKEN, GateProxySandbox
 from tests.bench import OWNER, Bench, HandClock, opened
 from tests.conftest import ON_SQLITE
-from tests.services.test_finding_out import foreign_order
+from tests.services.findings import foreign_order
 
 LOST = httpx.ReadTimeout("lost")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -10,21 +11,22 @@ from sqlalchemy import select
 
 from bot.db.models import PostingRow
 from bot.domain.money import usd
-from bot.domain.orders import Claim, OrderId, OrderState
+from bot.domain.orders import Claim, OrderState
 from bot.domain.wallets import PostingKind
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import GateProxySandbox, SandboxOrder
 from bot.upstreams.sandbox_stat import StatOrder, StatProxiesSandbox
 from tests.bench import OWNER, Bench, HandClock, opened, stat_account, stat_sandbox_for
 from tests.faults.races import delivered_piece
-from tests.services.test_finding_out import (
-    BACKUP,
+from tests.services.findings import (
     LOST,
-    UNREADABLE,
     booked_as_loss,
     foreign_order,
-    owed,
+    restored_with_two_made,
     state,
+    told,
+    under_review,
+    unreadable,
 )
 
 BY_HAND = "gate.example.com:8080:anna{}:secret"
@@ -44,11 +46,6 @@ async def both(
         yield bench
 
 
-async def told(bench: Bench, kind: str) -> int:
-    """How often an owner was told so."""
-    return sum(kind in notice for notice in await owed(bench, OWNER))
-
-
 async def bought_on_the_site(stat: StatProxiesSandbox) -> StatOrder:
     """Somebody buys a piece on the site of the provider, where nobody gives a tag."""
     await stat_account(httpx.MockTransport(stat.handle)).upstream.place("", "captcha", 1, "a")
@@ -56,25 +53,19 @@ async def bought_on_the_site(stat: StatProxiesSandbox) -> StatOrder:
     return stat.orders[-1]
 
 
-async def in_review(bench: Bench, order: OrderId) -> None:
-    """Nothing proves anything about it for as long as the shop waits."""
-    await bench.pass_time(32 * 60, step=10)
-    assert await state(bench, order) is OrderState.REVIEW
-
-
 @pytest.mark.parametrize(
     ("fault", "strangers"),
-    [(Fault(status=400, code="invalid_json"), 1), (Fault(error=LOST), 2)],
+    [({"status": 400, "code": "invalid_json"}, 1), ({"error": LOST}, 2)],
     ids=["refused", "not made"],
 )
 async def test_what_was_given_back_explains_one_strangers_order_or_none(
-    bench: Bench, fault: Fault, strangers: int
+    bench: Bench, fault: dict[str, Any], strangers: int
 ) -> None:
     ann, ben = [await bench.customer(number, balance="20") for number in (1, 2)]
     await bench.buy(ben)
     await bench.pass_time(301, step=60)
     await bench.refresh()
-    bench.sandbox.faults.append(fault)
+    bench.sandbox.faults.append(Fault(**fault))
     line = await bench.buy(ann)
     await bench.pass_time(16 * 60, step=10)
     assert await state(bench, line.order.id) is OrderState.RELEASED
@@ -98,12 +89,7 @@ async def test_an_order_under_review_explains_one_order_and_no_second(bench: Ben
     await bench.buy(ben)
     await bench.pass_time(301, step=60)
     await bench.refresh()
-    bench.sandbox.faults.append(Fault(error=LOST))
-    line = await bench.buy(ann)
-    await bench.work()
-    bench.sandbox.faults.append(UNREADABLE)
-    await in_review(bench, line.order.id)
-    bench.sandbox.faults.clear()
+    await under_review(bench, ann, is_made=False)
 
     for _ in range(3):
         foreign_order(bench.sandbox)
@@ -130,8 +116,9 @@ async def test_what_an_owner_binds_says_nothing_of_the_tags_of_a_list(
     stat.faults.append(Fault(error=LOST))
     order = (await both.buy(ann, "statproxies", "captcha")).order.id
     await both.work()
-    stat.faults.append(Fault(method="GET", path="*/list", status=500, times=10_000))
-    await in_review(both, order)
+    stat.faults.append(unreadable("*/list"))
+    await both.pass_time(32 * 60, step=10)
+    assert await state(both, order) is OrderState.REVIEW
     stat.faults.clear()
     await bought_on_the_site(stat)
     await both.pass_time(301, step=60)
@@ -188,16 +175,7 @@ async def test_one_lost_order_explains_one_of_two_that_were_delivered_by_hand(
     customers = [await bench.customer(number, balance="9") for number in (1, 2)]
     await bench.work()
     lines = [await bench.buy(one) for one in customers]
-    # Both were made in the books that are lost; one is not listed yet when these look first.
-    foreign_order(bench.sandbox)
-    bench.clock.turn(60)
-    bench.sandbox.list_lag = 30
-    foreign_order(bench.sandbox)
-    await bench.shop.restores.open(BACKUP, None)
-    for lane in bench.shop.lanes:
-        lane.is_listed = False
-    bench.restart_workers()
-    await bench.work()
+    await restored_with_two_made(bench)
     await bench.pass_time(6 * 60, step=30)
 
     for number, line in enumerate(lines):
@@ -218,8 +196,8 @@ async def test_what_a_sale_explains_explains_nothing_that_was_delivered_by_hand(
     bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
     line = await bench.buy(ben)
     await bench.work()
-    await in_review(bench, line.order.id)
-    await bench.pass_time(3600, step=60)
+    await bench.pass_time(32 * 60 + 3600, step=30)
+    assert await state(bench, line.order.id) is OrderState.REVIEW
 
     await bench.shop.cases.hand_over(line.order.id, BY_HAND.format(""), OWNER)
     await bench.pass_time(3 * 3600, step=300)

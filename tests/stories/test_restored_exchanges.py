@@ -34,7 +34,7 @@ from tests.bench import (
 from tests.conftest import ON_SQLITE
 from tests.faults.races import delivered_piece, exchanged_as_told, told
 from tests.growth import growing
-from tests.services.test_finding_out import owed
+from tests.services.findings import owed
 from tests.stories.conftest import ShopFloor
 from tests.telegram import Customer
 

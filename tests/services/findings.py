@@ -1,0 +1,78 @@
+"""Findings: orders that got lost on the way, and what the books and the owners say of them."""
+
+from __future__ import annotations
+
+import httpx
+from sqlalchemy import select
+
+from bot.db.archive import About
+from bot.db.models import OutboxRow, PostingRow
+from bot.domain.customers import Customer
+from bot.domain.orders import OrderId, OrderState
+from bot.domain.wallets import PostingKind
+from bot.upstreams.pretence import Fault
+from bot.upstreams.sandbox import GateProxySandbox
+from tests.bench import OWNER, Bench
+
+LOST = httpx.ReadTimeout("lost")
+BACKUP = About("2026-11-22T09:00:00+00:00", "0018", 0, "", "", "")
+
+
+def unreadable(path: str = "/orders") -> Fault:
+    """The list cannot be read from now on."""
+    return Fault(method="GET", path=path, status=500, times=10_000)
+
+
+async def state(bench: Bench, order: OrderId) -> OrderState:
+    return (await bench.shop.orders.find(order)).state
+
+
+async def owed(bench: Bench, chat: int) -> list[str]:
+    """The notices of a chat, as they are kept."""
+    async with bench.shop.database.read() as reader:
+        found = await reader.scalars(select(OutboxRow.notice).where(OutboxRow.chat_id == chat))
+        return list(found.all())
+
+
+async def booked_as_loss(bench: Bench) -> list[str]:
+    """The upstream orders that the books call a loss."""
+    strays = select(PostingRow.reference).where(PostingRow.kind == PostingKind.STRAY)
+    async with bench.shop.database.read() as reader:
+        found = (await reader.scalars(strays.order_by(PostingRow.id))).all()
+    return [reference.rpartition(":")[2] for reference in found]
+
+
+def foreign_order(sandbox: GateProxySandbox, *, plan: str = "1") -> None:
+    """Somebody buys by hand with the account of the bot."""
+    token = next(iter(sandbox.accounts))
+    sandbox._make(sandbox.accounts[token], token, "nodemaven", plan, Fault())
+
+
+async def told(bench: Bench, kind: str) -> int:
+    """How often an owner was told so."""
+    return sum(kind in notice for notice in await owed(bench, OWNER))
+
+
+async def under_review(bench: Bench, customer: Customer, *, is_made: bool) -> OrderId:
+    """Its answer got lost, and nothing proved anything for as long as the shop waits."""
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=is_made))
+    line = await bench.buy(customer)
+    await bench.work()
+    bench.sandbox.faults.append(unreadable())
+    await bench.pass_time(32 * 60, step=10)
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+    bench.sandbox.faults.clear()
+    return line.order.id
+
+
+async def restored_with_two_made(bench: Bench) -> None:
+    """The books that are lost made two orders; a list shows the second after the first look."""
+    foreign_order(bench.sandbox)
+    bench.clock.turn(60)
+    bench.sandbox.list_lag = 30
+    foreign_order(bench.sandbox)
+    await bench.shop.restores.open(BACKUP, None)
+    for lane in bench.shop.lanes:
+        lane.is_listed = False
+    bench.restart_workers()
+    await bench.work()

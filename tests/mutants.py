@@ -756,6 +756,28 @@ MUTANTS: Final = (
         _RESTORED + "test_only_what_still_runs_and_can_be_exchanged_is_read",
     ),
     Mutant(
+        "an exchange that waits as long as a clock was ahead",
+        _EXCHANGES,
+        "return or_(ExchangeRow.next_at <= now, ExchangeRow.next_at > now + LONGEST)",
+        "return ExchangeRow.next_at <= now",
+        _EXCHANGED + "test_no_exchange_waits_as_long_as_a_clock_was_ahead",
+    ),
+    Mutant(
+        "an exchange read for as long as a clock was ahead",
+        _EXCHANGES,
+        "                sent_at=min(row.sent_at, now),\n",
+        "",
+        _EXCHANGED + "test_no_exchange_waits_as_long_as_a_clock_was_ahead",
+    ),
+    Mutant(
+        "a lost exchange that waits as long as a clock was ahead",
+        _EXCHANGES,
+        "and_(IS_LOST, _is_due(now))",
+        "and_(IS_LOST, ExchangeRow.next_at <= now)",
+        _RESTORED
+        + "test_a_lost_exchange_is_looked_for_at_once_though_the_clock_of_the_restore_was_ahead",
+    ),
+    Mutant(
         "another customer's proxies by an exchange",
         "bot/services/delivery.py",
         "        await self.refuse_known(tx, order, customer, delivery)\n",

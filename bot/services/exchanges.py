@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import ExchangeRow, LaneRow, OrderRow
@@ -41,7 +41,7 @@ from bot.services.looks import Looks
 from bot.services.lost_exchanges import IS_LOST, forget_lost, is_over
 from bot.services.orders import INTENT, Orders
 from bot.services.outbox import Outbox
-from bot.services.placing import SEND_WITHIN, WATCHED_FOR
+from bot.services.placing import LONGEST, SEND_WITHIN, WATCHED_FOR
 from bot.services.strays import WATCH
 from bot.services.wallets import owner
 
@@ -157,7 +157,7 @@ class Exchanges:
 
     async def step(self) -> None:
         """Send what was asked for, and read what may have changed. Never two steps at once."""
-        due = or_(ExchangeRow.next_at <= self._clock.now(), ExchangeRow.state == _S.SENDING)
+        due = or_(_is_due(self._clock.now()), ExchangeRow.state == _S.SENDING)
         for row in await self._rows(and_(_UNDER_WAY, due), AT_ONCE):
             match _S(row.state):
                 case _S.ASKED:
@@ -178,13 +178,13 @@ class Exchanges:
         given_up = and_(
             ExchangeRow.state == _S.UNCHANGED,
             ExchangeRow.sent_at > now - WATCHED_FOR,
-            ExchangeRow.next_at <= now,
+            _is_due(now),
             # Not by the index of states: nearly every order is delivered.
             OrderRow.state.concat("") == OrderState.DELIVERED,
         )
         for row in await self._rows(given_up, AT_ONCE):
             await self._look_late(row)
-        for row in await self._rows(and_(IS_LOST, ExchangeRow.next_at <= now), AT_ONCE):
+        for row in await self._rows(and_(IS_LOST, _is_due(now)), AT_ONCE):
             if is_over(row, self._clock.now()):
                 await self._let_be(row)
             else:
@@ -339,8 +339,12 @@ class Exchanges:
 
     async def _look_again(self, row: Row[Any], pause: timedelta) -> None:
         async with self._database.write() as tx:
-            next_at = self._clock.now() + pause
-            await self._set(tx, row, READABLE, next_at=next_at, checks=ExchangeRow.checks + 1)
+            now = self._clock.now()
+            await self._set(
+                tx, row, READABLE, next_at=now + pause, checks=ExchangeRow.checks + 1,
+                # Sent by a clock that was ahead, it waits no longer than any other.
+                sent_at=min(row.sent_at, now),
+            )  # fmt: skip
 
     async def _replace(
         self, row: Row[Any], delivery: Delivery, raw: str, *, by: CustomerId | None = None
@@ -469,3 +473,8 @@ class Exchanges:
         )
         async with self._database.read() as reader:
             return (await reader.execute(query)).all()
+
+
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """No pause is longer than the longest one: a clock that was ahead wrote what lies later."""
+    return or_(ExchangeRow.next_at <= now, ExchangeRow.next_at > now + LONGEST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -248,6 +249,36 @@ async def test_an_exchange_that_is_done_after_it_was_given_up_reaches_its_custom
         for _ in range(2):
             clock.turn(301)
             await bench.shop.exchanges.watch()
+
+        assert await states(bench) == [_S.DONE]
+        assert await told(bench, order, "order_exchanged") == 1
+        await exchanged_as_told(bench)
+
+
+@pytest.mark.parametrize("when", ["asked", "sent", "given up"])
+async def test_no_exchange_waits_as_long_as_a_clock_was_ahead(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: Meddled, when: str
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        clock._now += timedelta(days=1)
+        await bench.refresh()
+        [order] = await wished(bench, 1)
+        if when != "asked":
+            stat.faults.append(Fault(path=EXCHANGE, error=LOST))
+            await bench.shop.exchanges.step()
+        if when == "given up":
+            await settle(bench)
+            assert await states(bench) == [_S.UNCHANGED]
+            await bench.shop.exchanges.watch()
+
+        clock._now -= timedelta(days=1)
+        await settle(bench)
+        assert await states(bench) == [_S.DONE if when == "asked" else _S.UNCHANGED]
+        if when != "asked":
+            stat.orders[0].exchanges += 1
+            for _ in range(2):
+                clock.turn(301)
+                await bench.shop.exchanges.watch()
 
         assert await states(bench) == [_S.DONE]
         assert await told(bench, order, "order_exchanged") == 1

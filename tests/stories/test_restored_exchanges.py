@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -145,6 +146,22 @@ async def test_what_was_sent_just_before_the_books_were_lost_is_found_when_it_is
         assert await rows(bench) == [ExchangeState.DONE]
         assert await told(bench, order, "order_exchanged") == 1
         await exchanged_as_told(bench)
+
+
+async def test_a_lost_exchange_is_looked_for_at_once_though_the_clock_of_the_restore_was_ahead(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        order = await delivered_piece(bench, await bench.customer(1, balance="20"))
+        stat.orders[0].exchanges += 1
+        clock._now += timedelta(days=1)
+        await bench.shop.placing.set_aside()
+        clock._now -= timedelta(days=1)
+
+        await watched(bench)
+
+        assert await rows(bench) == [ExchangeState.DONE]
+        assert await held(bench, order) == {stat._password(stat.orders[0])}
 
 
 async def test_an_order_is_looked_at_until_it_could_be_read_whoever_is_killed_meanwhile(

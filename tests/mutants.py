@@ -778,6 +778,22 @@ MUTANTS: Final = (
         + "test_a_lost_exchange_is_looked_for_at_once_though_the_clock_of_the_restore_was_ahead",
     ),
     Mutant(
+        "an exchange undone by an owner's late word",
+        _EXCHANGES,
+        "if not await self._is_still(tx, row, row.asked_at, _MADE):",
+        "if False:",
+        _RESTORED
+        + "test_an_owners_late_word_after_a_restore_undoes_no_exchange_that_was_read_since",
+    ),
+    Mutant(
+        "no word on a lost exchange after one that was not done",
+        _EXCHANGES,
+        "if not await self._is_still(tx, row, row.asked_at, _MADE):",
+        "if not await self._is_still(tx, row, row.asked_at):",
+        _RESTORED
+        + "test_an_exchange_refused_since_a_restore_leaves_an_owner_the_word_on_the_lost_one",
+    ),
+    Mutant(
         "another customer's proxies by an exchange",
         "bot/services/delivery.py",
         "        await self.refuse_known(tx, order, customer, delivery)\n",

@@ -24,7 +24,15 @@ from bot.domain.errors import (
     TooLate,
     Unclear,
 )
-from bot.domain.exchanges import LOST, READ_FOR, READABLE, REFUNDED, Exchanged, ExchangeState
+from bot.domain.exchanges import (
+    LOST,
+    READ_FOR,
+    READABLE,
+    REFUNDED,
+    UNDER_WAY,
+    Exchanged,
+    ExchangeState,
+)
 from bot.domain.notices import (
     ExchangeToDeliver,
     ExchangeTold,
@@ -62,6 +70,8 @@ LACKING_FOR = timedelta(days=7)
 _S = ExchangeState
 _UNDER_WAY = ExchangeRow.ended_at.is_(None)
 _UNSENT = (_S.ASKED,)
+_MADE = (_S.DONE,)
+_ENDED = frozenset(_S) - UNDER_WAY
 _ANSWERED = (_S.SENDING, _S.UNCLEAR)
 """Of a request that was answered: another process may have taken it for one that broke off."""
 
@@ -306,13 +316,20 @@ class Exchanges:
                 return False
             return await self._give(tx, row, (_S.UNCHANGED,), delivery, raw)
 
-    async def _is_still(self, tx: AsyncConnection, row: Row[Any], since: datetime) -> bool:
-        """Whether the order is there, and no other exchange of it has moved since then."""
+    async def _is_still(
+        self, tx: AsyncConnection, row: Row[Any], since: datetime,
+        ends: Collection[ExchangeState] = _ENDED,
+    ) -> bool:  # fmt: skip
+        """Whether the order is there, and no other exchange of it has moved since then.
+
+        `ends`: only what has ended like this counts, beside what has not.
+        """
         is_there = await self._is_there(tx, row.order_id)
+        ended = and_(ExchangeRow.state.in_(ends), ExchangeRow.ended_at >= since)
         moved = exists().where(
             ExchangeRow.order_id == row.order_id,
             ExchangeRow.id != row.id,
-            or_(ExchangeRow.ended_at.is_(None), ExchangeRow.ended_at >= since),
+            or_(ExchangeRow.ended_at.is_(None), ended),
         )
         return is_there and not await tx.scalar(select(moved))
 
@@ -351,8 +368,12 @@ class Exchanges:
     ) -> bool:
         """The new credentials in the place of the old ones: sealed, found by, and owed at once."""
         async with self._database.write() as tx:
-            sources = (_S.UNCHANGED,) if row.error == LOST else READABLE
-            return await self._give(tx, row, sources, delivery, raw, by=by)
+            if row.error != LOST:
+                return await self._give(tx, row, READABLE, delivery, raw, by=by)
+            # An owner may have looked before a later exchange, which holds by now.
+            if not await self._is_still(tx, row, row.asked_at, _MADE):
+                return False
+            return await self._give(tx, row, (_S.UNCHANGED,), delivery, raw, by=by)
 
     async def _give(
         self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],

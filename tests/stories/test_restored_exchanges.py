@@ -339,6 +339,49 @@ async def test_what_an_owner_says_of_a_later_exchange_is_not_undone_by_another_o
         assert await rows(bench) == [ExchangeState.DONE]
 
 
+async def test_an_owners_late_word_after_a_restore_undoes_no_exchange_that_was_read_since(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
+) -> None:
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        customer = await bench.customer(1, balance="20")
+        order = await delivered_piece(bench, customer)
+        stat.orders[0].exchanges += 1
+        await bench.shop.placing.set_aside()
+        # An owner copies what the order holds now, and is in no hurry.
+        copied = "198.51.100.8:6000:ann:lost"
+
+        await bench.shop.exchanges.ask(customer.id, order, "a" * 16)
+        for _ in range(10):
+            await bench.shop.exchanges.step()
+            clock.turn(10)
+        assert await rows(bench) == [ExchangeState.UNCHANGED, ExchangeState.DONE]
+        with pytest.raises(TooLate):
+            await bench.shop.exchanges.hand_over(order, copied, OWNER)
+        await watched(bench, 4)
+
+        assert await held(bench, order) == {stat._password(stat.orders[0])}
+        assert await told(bench, order, "order_exchanged") == 1
+
+
+async def test_an_exchange_refused_since_a_restore_leaves_an_owner_the_word_on_the_lost_one(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
+) -> None:
+    async with opened(database_url, sandbox, clock, stat, stat_path="") as bench:
+        customer = await bench.customer(1, balance="20")
+        order = (await bench.buy(customer, "statproxies", "captcha")).order.id
+        await bench.work()
+        await bench.shop.cases.hand_over(order, "198.51.100.7:6000:ann:first", OWNER)
+        await bench.shop.placing.set_aside()
+        stat.has_exchange = False
+        await bench.shop.exchanges.ask(customer.id, order, "a" * 16)
+        await bench.shop.exchanges.step()
+
+        await bench.shop.exchanges.hand_over(order, "198.51.100.8:6000:ann:lost", OWNER)
+
+        assert await held(bench, order) == {"lost"}
+        assert await rows(bench) == [ExchangeState.DONE, ExchangeState.LACKING]
+
+
 async def test_addresses_that_went_from_one_customer_to_another_reach_both(
     database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
 ) -> None:

@@ -722,8 +722,8 @@ MUTANTS: Final = (
     Mutant(
         "a lost exchange looked for twice at a time",
         _LOST_EXCHANGES,
-        ".where(OrderRow.state == OrderState.DELIVERED, runs, ~waits)",
-        ".where(OrderRow.state == OrderState.DELIVERED, runs)",
+        ".where(OrderRow.state.in_(_BOUND), runs, ~waits)",
+        ".where(OrderRow.state.in_(_BOUND), runs)",
         _RESTORED + "test_a_second_restore_looks_no_twice_at_an_order",
     ),
     Mutant(
@@ -751,8 +751,8 @@ MUTANTS: Final = (
     Mutant(
         "an order that is over looked at for ever",
         _EXCHANGES,
-        "if is_over(row, self._clock.now()):",
-        "if False:",
+        "if is_over(row, self._clock.now()) or self._is_said(row):",
+        "if self._is_said(row):",
         _RESTORED + "test_only_what_still_runs_and_can_be_exchanged_is_read",
     ),
     Mutant(
@@ -792,6 +792,42 @@ MUTANTS: Final = (
         "if not await self._is_still(tx, row, row.asked_at):",
         _RESTORED
         + "test_an_exchange_refused_since_a_restore_leaves_an_owner_the_word_on_the_lost_one",
+    ),
+    Mutant(
+        "a lost exchange not looked for where a delivery is waited for",
+        _LOST_EXCHANGES,
+        ".where(OrderRow.state.in_(_BOUND), runs, ~waits)",
+        ".where(OrderRow.state == OrderState.DELIVERED, runs, ~waits)",
+        _RESTORED + "test_who_waited_when_the_books_were_saved_gets_what_is_exchanged_late",
+    ),
+    Mutant(
+        "a lost exchange given up before the order is delivered",
+        _LOST_EXCHANGES,
+        "is_paid_back = row.order_state in {OrderState.RELEASED, OrderState.REFUNDED}",
+        "is_paid_back = row.order_state != OrderState.DELIVERED",
+        _RESTORED + "test_who_waited_when_the_books_were_saved_gets_what_is_exchanged_late",
+    ),
+    Mutant(
+        "an order compared with what nobody has yet",
+        _EXCHANGES,
+        "look = await self._looks.at(row) if is_there else None",
+        "look = await self._looks.at(row)",
+        _RESTORED + "test_who_waited_when_the_books_were_saved_gets_what_is_exchanged_late",
+    ),
+    Mutant(
+        "a first delivery taken for the word on a lost exchange",
+        _EXCHANGES,
+        "and_(IS_LOST, ExchangeRow.order_id == order, is_there)",
+        "and_(IS_LOST, ExchangeRow.order_id == order)",
+        _RESTORED + "test_who_waited_when_the_books_were_saved_gets_what_is_exchanged_late",
+    ),
+    Mutant(
+        "an order still to be compared that an owner has looked at",
+        _EXCHANGES,
+        "if is_over(row, self._clock.now()) or self._is_said(row):",
+        "if is_over(row, self._clock.now()):",
+        _RESTORED
+        + "test_nothing_lost_is_looked_for_once_the_order_is_paid_back_or_an_owner_has_looked",
     ),
     Mutant(
         "another customer's proxies by an exchange",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.domain.customers import Person
 from bot.domain.exchanges import Wish
-from bot.domain.orders import Attempt, LaneId, Move, Order
+from bot.domain.orders import Attempt, LaneId, Move, Order, OrderState
 from bot.domain.wallets import Posting
 
 
@@ -38,7 +38,8 @@ class OrderFile:
     @property
     def may_say(self) -> bool:
         """Whether an owner may say what the order holds after an exchange."""
-        return any(wish.may_be_said for wish in self.exchanges)
+        is_there = self.order.state is OrderState.DELIVERED
+        return is_there and any(wish.may_be_said for wish in self.exchanges)
 
 
 @dataclass(frozen=True, slots=True)

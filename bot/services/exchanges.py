@@ -195,7 +195,7 @@ class Exchanges:
         for row in await self._rows(given_up, AT_ONCE):
             await self._look_late(row)
         for row in await self._rows(and_(IS_LOST, _is_due(now)), AT_ONCE):
-            if is_over(row, self._clock.now()):
+            if is_over(row, self._clock.now()) or self._is_said(row):
                 await self._let_be(row)
             else:
                 await self._look_late(row)
@@ -291,7 +291,9 @@ class Exchanges:
 
     async def _look_late(self, row: Row[Any]) -> None:
         order, began_at = OrderId(row.order_id), self._clock.now()
-        look = await self._looks.at(row)
+        # Who waits for a delivery yet is told by it what the order holds.
+        is_there = row.order_state == OrderState.DELIVERED
+        look = await self._looks.at(row) if is_there else None
         if look is not None and look.is_new:
             try:
                 if await self._replace_late(row, look.delivery, look.raw, began_at):
@@ -345,6 +347,13 @@ class Exchanges:
             let_be = await forget_lost(tx, ExchangeRow.id == row.id)
         self._looks.end(row.id)
         return let_be
+
+    def _is_said(self, row: Row[Any]) -> bool:
+        """Whether an owner has delivered it since the restore, who alone sees what it holds."""
+        lane = self._lane(row)
+        is_there = row.order_state == OrderState.DELIVERED
+        is_since: bool = row.moved_at > row.asked_at
+        return lane is not None and lane.is_by_hand and is_there and is_since
 
     async def _ask_owners(self, row: Row[Any]) -> None:
         """Only they can say what the order holds: told at once, and every hour."""
@@ -469,7 +478,8 @@ class Exchanges:
         row = await self._under_way(order)
         if row is not None:
             return row if row.state in READABLE else None
-        rows = await self._rows(and_(IS_LOST, ExchangeRow.order_id == order), 1)
+        is_there = OrderRow.state == OrderState.DELIVERED
+        rows = await self._rows(and_(IS_LOST, ExchangeRow.order_id == order, is_there), 1)
         return rows[0] if rows else None
 
     async def _rows(self, which: Any, most: int) -> Sequence[Row[Any]]:
@@ -486,6 +496,7 @@ class Exchanges:
                 OrderRow.sent_at.label("placed_at"),
                 OrderRow.upstream_order_id,
                 OrderRow.state.label("order_state"),
+                OrderRow.moved_at,
             )
             .join(OrderRow, OrderRow.id == ExchangeRow.order_id)
             .where(which)

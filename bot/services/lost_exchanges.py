@@ -19,6 +19,8 @@ from bot.domain.exchanges import LOST, ExchangeState
 from bot.domain.orders import OrderState
 
 _S = ExchangeState
+_BOUND = (OrderState.PREPARING, OrderState.REVIEW, OrderState.DELIVERED)
+"""The states of an order that is bound to its upstream order, as far as nobody took it back."""
 IS_LOST = and_(
     ExchangeRow.state == _S.UNCHANGED,
     # As the index of states says it: nothing was sent that these books know of.
@@ -28,9 +30,10 @@ IS_LOST = and_(
 
 
 async def look_for_lost_exchanges(tx: AsyncConnection, now: datetime) -> None:
-    """Have each delivered order that runs read again: it may hold other proxies by now.
+    """Have each order that runs read again: it may hold other proxies by now, or soon.
 
-    What can be exchanged is sold by the period, and nothing else is. An order that waits for
+    What can be exchanged is sold by the period, and nothing else is. Who waits for a delivery
+    here may have had it in the books that are lost, and exchanged it. An order that waits for
     that already begins to wait anew.
     """
     # One that was only asked for may have been sent since: its order is read again.
@@ -48,16 +51,16 @@ async def look_for_lost_exchanges(tx: AsyncConnection, now: datetime) -> None:
     orders = select(
         OrderRow.id, literal(f"{LOST} {now.isoformat()}"), literal(_S.UNCHANGED),
         literal(LOST), at, at, at,
-    ).where(OrderRow.state == OrderState.DELIVERED, runs, ~waits)  # fmt: skip
+    ).where(OrderRow.state.in_(_BOUND), runs, ~waits)  # fmt: skip
     columns = ["order_id", "intent", "state", "error", "asked_at", "next_at", "ended_at"]
     await tx.execute(insert(ExchangeRow).from_select(columns, orders))
 
 
 def is_over(row: Row[Any], now: datetime) -> bool:
-    """Whether it matters no more what an order holds: refunded, or its time has ended."""
-    is_refunded: bool = row.order_state != OrderState.DELIVERED
+    """Whether it matters no more what an order holds: paid back, or its time has ended."""
+    is_paid_back = row.order_state in {OrderState.RELEASED, OrderState.REFUNDED}
     ends_at = None if row.days is None else row.placed_at + timedelta(days=row.days)
-    return is_refunded or (ends_at is not None and ends_at <= now)
+    return is_paid_back or (ends_at is not None and ends_at <= now)
 
 
 async def forget_lost(tx: AsyncConnection, which: ColumnElement[bool]) -> bool:

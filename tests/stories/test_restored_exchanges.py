@@ -17,7 +17,7 @@ from bot.app import restore
 from bot.db.models import ExchangeRow, OutboxRow
 from bot.domain.errors import TooLate
 from bot.domain.exchanges import ExchangeState
-from bot.domain.orders import Credentials, CustomerId, OrderId
+from bot.domain.orders import Credentials, CustomerId, OrderId, OrderState
 from bot.services.restores import Restored
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import GateProxySandbox
@@ -337,6 +337,60 @@ async def test_what_an_owner_says_of_a_later_exchange_is_not_undone_by_another_o
 
         assert await held(bench, order) == {"last"}
         assert await rows(bench) == [ExchangeState.DONE]
+
+
+@pytest.mark.parametrize("is_reviewed", [False, True], ids=["being prepared", "under review"])
+async def test_who_waited_when_the_books_were_saved_gets_what_is_exchanged_late(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox,
+    is_reviewed: bool,
+) -> None:  # fmt: skip
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        customer = await bench.customer(1, balance="20")
+        stat.faults.append(Fault(method="GET", path=FETCH, status=500, code="x", times=10_000))
+        order = (await bench.buy(customer, "statproxies", "captcha")).order.id
+        await bench.pass_time(31 * 60 if is_reviewed else 1, step=10)
+        expected = OrderState.REVIEW if is_reviewed else OrderState.PREPARING
+        assert (await bench.shop.orders.find(order)).state is expected
+
+        # Delivered in the books that are lost, and wanted exchanged just before.
+        await bench.shop.placing.set_aside()
+        stat.faults.clear()
+        await watched(bench)
+        assert not await bench.shop.exchanges.waits_for_owner(order)
+        assert not (await bench.shop.cases.file(order)).may_say
+        if is_reviewed:
+            await bench.shop.cases.keep_waiting(order, OWNER)
+        await bench.pass_time(70, step=5)
+        assert (await bench.shop.orders.find(order)).state is OrderState.DELIVERED
+        stat.orders[0].exchanges += 1
+        await watched(bench, 3)
+
+        assert await held(bench, order) == {stat._password(stat.orders[0])}
+        assert await rows(bench) == [ExchangeState.DONE]
+        assert await told(bench, order, "order_exchanged") == 1
+        await exchanged_as_told(bench)
+
+
+async def test_nothing_lost_is_looked_for_once_the_order_is_paid_back_or_an_owner_has_looked(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
+) -> None:
+    async with opened(database_url, sandbox, clock, stat, stat_path="") as bench:
+        customer = await bench.customer(1, balance="20")
+        looked, paid_back, waits = [
+            (await bench.buy(customer, "statproxies", "captcha")).order.id for _ in range(3)
+        ]
+        await bench.work()
+        await bench.shop.placing.set_aside()
+        await watched(bench)
+        assert await rows(bench) == [ExchangeState.UNCHANGED] * 3
+
+        await bench.shop.cases.hand_over(looked, OLD.splitlines()[0], OWNER)
+        await bench.shop.placing.review(paid_back, "no_credentials")
+        await bench.shop.cases.give_back(paid_back, OWNER)
+        await watched(bench)
+
+        assert await rows(bench) == [ExchangeState.UNCHANGED]
+        assert (await bench.shop.cases.file(waits)).exchanges != ()
 
 
 async def test_an_owners_late_word_after_a_restore_undoes_no_exchange_that_was_read_since(

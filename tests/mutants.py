@@ -343,6 +343,44 @@ MUTANTS: Final = (
         _FINDING + "test_a_clock_set_forward_ends_no_quarantine",
     ),
     Mutant(
+        "an order in a stopped lane for as long as a clock was ahead",
+        _FULFILMENT,
+        "known = [at for at in moments if at <= now]",
+        "known = list(moments)",
+        "tests/services/test_lanes.py"
+        "::test_nothing_waits_in_a_stopped_lane_as_long_as_a_clock_was_ahead",
+    ),
+    Mutant(
+        "an order without a lane for as long as a clock was ahead",
+        "bot/services/abandoned.py",
+        "if abs(self._clock.now() - row.accepted_at) >= IDLE:",
+        "if self._clock.now() - row.accepted_at >= IDLE:",
+        "tests/services/test_lanes.py"
+        "::test_an_order_without_a_lane_does_not_wait_as_long_as_a_clock_was_ahead",
+    ),
+    Mutant(
+        "no cancelling for as long as a clock was ahead",
+        _ORDERS,
+        "return abs(waited) >= SLOW",
+        "return waited >= SLOW",
+        _TROUBLE + "test_an_order_of_a_clock_that_was_ahead_can_be_cancelled_once_it_is_right",
+    ),
+    Mutant(
+        "nobody told that it may be cancelled while a clock was ahead",
+        _PLACING,
+        "or_(OrderRow.accepted_at <= now - SLOW, OrderRow.accepted_at >= now + SLOW),",
+        "OrderRow.accepted_at <= now - SLOW,",
+        _TROUBLE + "test_an_order_of_a_clock_that_was_ahead_can_be_cancelled_once_it_is_right",
+    ),
+    Mutant(
+        "an overdue order not told for as long as a clock was ahead",
+        "bot/services/overdue.py",
+        "since = self._ahead.get((row.id, row.moved_at), row.moved_at)",
+        "since = row.moved_at",
+        "tests/services/test_overdue.py"
+        "::test_an_order_that_a_clock_ahead_has_moved_is_told_as_soon_as_any_other",
+    ),
+    Mutant(
         "another size for the same price",
         _FULFILMENT,
         "if agreed is not None and plan.size is not None and plan.size != agreed:",

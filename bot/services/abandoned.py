@@ -43,7 +43,8 @@ class Abandoned:
         for row in rows:
             order, lane = OrderId(row.id), LaneId(row.lane_id)
             if row.state == _S.RESERVED:
-                if self._clock.now() - row.accepted_at >= IDLE:
+                # Or accepted by a clock that was ahead: nobody knows how long ago.
+                if abs(self._clock.now() - row.accepted_at) >= IDLE:
                     await self._placing.release(order, "unavailable", only=(_S.RESERVED,))
                 continue
             if not self._lanes.are_open and self._clock.now() - row.moved_at < PREPARING_FOR:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.db.models import AttemptRow, LaneRow, OrderRow, UpstreamOrderRow
@@ -228,7 +228,8 @@ class Placing:
             IS_OPEN,
             OrderRow.state.in_((_S.RESERVED, _S.PLACING)),
             OrderRow.is_slow_told == 0,
-            OrderRow.accepted_at <= now - SLOW,
+            # Or accepted by a clock that was ahead: it may be cancelled as well.
+            or_(OrderRow.accepted_at <= now - SLOW, OrderRow.accepted_at >= now + SLOW),
         )
         async with self._database.read() as reader:
             slow = (await reader.execute(select(OrderRow.id).where(*which).limit(1))).first()

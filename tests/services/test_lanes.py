@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -147,6 +148,23 @@ async def test_orders_of_a_lane_without_a_token_go_to_a_person_or_back(
         assert await bench.balance(customer) == usd("15.97")
 
 
+async def test_an_order_without_a_lane_does_not_wait_as_long_as_a_clock_was_ahead(
+    database_url: str, clock: HandClock
+) -> None:
+    first = GateProxySandbox(tokens={A: "100"}, clock=lambda: clock.now().timestamp())
+    async with opened(database_url, first, clock) as bench:
+        clock._now += timedelta(days=1)
+        await bench.refresh()
+        line = await bench.buy(await bench.customer(1, balance="20"))
+        clock._now -= timedelta(days=1)
+    second = GateProxySandbox(tokens={B: "100"}, clock=lambda: clock.now().timestamp())
+
+    async with opened(database_url, second, clock) as bench:
+        await bench.pass_time(4 * 60, step=10)
+
+        assert (await bench.shop.orders.find(line.order.id)).state is OrderState.RELEASED
+
+
 async def test_an_unknown_token_waits_until_its_list_can_be_read(
     database_url: str, clock: HandClock
 ) -> None:
@@ -219,3 +237,30 @@ async def test_a_stopped_lane_gives_back_what_waits_for_three_minutes(bench: Ben
 
     assert (await bench.shop.orders.find(two.order.id)).state is OrderState.RELEASED
     assert bench.sandbox.count("POST") == 1
+
+
+@pytest.mark.parametrize("what", ["accepted", "placed before"])
+async def test_nothing_waits_in_a_stopped_lane_as_long_as_a_clock_was_ahead(
+    bench: Bench, what: str
+) -> None:
+    first, second = await bench.customer(1, balance="20"), await bench.customer(2, balance="20")
+    ahead = timedelta(days=1)
+    bench.clock._now += ahead
+    await bench.refresh()
+    if what == "placed before":
+        await bench.buy(first)
+        await bench.work()
+        bench.clock._now -= ahead
+        await bench.refresh()
+    one, two = [(await bench.buy(customer)).order.id for customer in (first, second)]
+    if what == "accepted":
+        bench.clock._now -= ahead
+    bench.sandbox.faults.append(Fault(method="GET", status=401, code="unauthorized"))
+
+    await bench.work()
+    assert (await bench.shop.orders.find(one)).state is OrderState.RELEASED
+    waits = (await bench.shop.orders.find(two)).state is OrderState.RESERVED
+    assert waits == (what == "placed before")
+    await bench.pass_time(181, step=10)
+
+    assert (await bench.shop.orders.find(two)).state is OrderState.RELEASED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -62,7 +63,7 @@ async def rested(bench: Bench, state: OrderState) -> OrderId:
     return line.order.id
 
 
-@pytest.mark.parametrize(
+LIMITS = pytest.mark.parametrize(
     ("state", "minutes"),
     [
         (OrderState.RESERVED, 3),
@@ -71,6 +72,9 @@ async def rested(bench: Bench, state: OrderState) -> OrderId:
         (OrderState.IN_DOUBT, 30),
     ],
 )
+
+
+@LIMITS
 async def test_an_order_that_its_worker_leaves_lying_is_told_to_every_owner_once_an_hour(
     bench: Bench, state: OrderState, minutes: int
 ) -> None:
@@ -89,6 +93,46 @@ async def test_an_order_that_its_worker_leaves_lying_is_told_to_every_owner_once
     bench.clock.turn(3600)
     await look(bench)
     assert len(await told(bench)) == 2
+
+
+@LIMITS
+async def test_an_order_that_a_clock_ahead_has_moved_is_told_as_soon_as_any_other(
+    bench: Bench, state: OrderState, minutes: int
+) -> None:
+    bench.clock._now += timedelta(days=1)
+    await bench.refresh()
+    if state is OrderState.RESERVED:
+        # The lane has placed something as well.
+        await bench.buy(await bench.customer(2, balance="9"))
+        await bench.work()
+    order = await rested(bench, state)
+
+    bench.clock._now -= timedelta(days=1)
+    await look(bench)
+    bench.clock.turn(minutes * 60)
+    await look(bench)
+    assert await told(bench) == []
+    bench.clock.turn(2 * 60)
+    await look(bench)
+
+    [notice] = await told(bench)
+    assert notice["detail"] == f"#{order}, {state}, {minutes + 2} min"
+
+
+async def test_owners_are_reminded_of_an_order_that_a_clock_ahead_has_brought_to_them(
+    bench: Bench,
+) -> None:
+    bench.clock._now += timedelta(days=1)
+    await bench.refresh()
+    order = await rested(bench, OrderState.IN_DOUBT)
+    await bench.shop.placing.review(order, "too_many_candidates")
+
+    bench.clock._now -= timedelta(days=1)
+    for _ in range(3):
+        await look(bench)
+        bench.clock.turn(3600)
+
+    assert [one["hours"] for one in await told(bench)] == [0, 1, 2]
 
 
 async def test_orders_that_move_on_are_told_to_nobody(bench: Bench) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
@@ -76,6 +78,23 @@ async def test_an_order_that_takes_longer_can_be_cancelled(
     assert await app.held(customer) == usd("0")
     await app.pass_time(30)
     assert sandbox.orders == []
+
+
+async def test_an_order_of_a_clock_that_was_ahead_can_be_cancelled_once_it_is_right(
+    app: ShopFloor, customer: Customer, sandbox: GateProxySandbox
+) -> None:
+    sandbox.faults.append(busy())
+    app.clock._now += timedelta(seconds=100)
+    await customer.buy("1 GB", "NodeMaven")
+    assert not any("Cancel" in label for label in customer.labels)
+
+    app.clock._now -= timedelta(seconds=100)
+    await app.pass_time(3)
+
+    assert "Taking longer than usual. Your money is held, not spent." in customer.text
+    await customer.tap("Cancel")
+    assert "you cancelled it" in customer.text
+    assert await customer.balance() == usd("10")
 
 
 async def test_a_second_cancel_gives_back_once_and_a_late_one_nothing(

@@ -549,6 +549,13 @@ MUTANTS: Final = (
         _FINDING + "test_an_order_made_after_it_was_given_back_is_written_off_and_told",
     ),
     Mutant(
+        "no late watch while somebody waits in line",
+        _FULFILMENT,
+        "        await self._strays.watch()\n",
+        "        if not waiting:\n            await self._strays.watch()\n",
+        _FINDING + "test_strays_are_found_while_there_is_always_somebody_in_line",
+    ),
+    Mutant(
         "a 502 taken for a refusal",
         "bot/upstreams/gateproxy.py",
         "return Unclear(code, status=status, documented=True)",

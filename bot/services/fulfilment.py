@@ -155,10 +155,10 @@ class LaneWorker:
             await self._doubts.find_out(doubtful)
             return True
         waiting = by_state.get(_S.RESERVED, [])
-        if waiting:
-            return await self._serve(waiting, doubtful)
+        is_busy = bool(waiting) and await self._serve(waiting, doubtful)
+        # Behind the attempt, so that none waits for it, and however long the line is.
         await self._strays.watch()
-        return False
+        return is_busy
 
     async def _serve(self, waiting: Sequence[Row[Any]], doubtful: Sequence[Row[Any]]) -> bool:
         now = self._clock.now()

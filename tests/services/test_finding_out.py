@@ -122,6 +122,37 @@ async def test_a_quarantine_of_a_clock_that_was_ahead_is_no_longer_than_any_othe
     assert await bench.balance(customer) == usd("10")
 
 
+async def test_strays_are_found_while_there_is_always_somebody_in_line(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="20")
+    await bench.buy(customer)
+    await bench.pass_time(301, step=60)
+    foreign_order(bench.sandbox)
+    bench.sandbox.faults.append(Fault(status=409, code="order_processing", times=10_000))
+
+    for _ in range(6):
+        await bench.refresh()
+        last = await bench.buy(customer, plan="0.120")
+        await bench.pass_time(60, step=5)
+        assert await state(bench, last.order.id) is OrderState.RESERVED
+
+    assert len([one for one in await owed(bench, OWNER) if "stray_found" in one]) == 1
+
+
+async def test_no_attempt_waits_for_the_watch_over_the_list(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="20")
+    await bench.pass_time(290, step=5)
+    await bench.buy(customer)
+    await bench.work()
+    bench.clock.turn(15)
+    await bench.buy(customer)
+    before = len(bench.sandbox.requests)
+
+    await bench.work()
+
+    asked = [(one.method, one.path.rpartition("/")[2]) for one in bench.sandbox.requests[before:]]
+    assert asked == [("POST", "orders"), ("GET", "orders")]
+
+
 async def test_a_list_that_hides_the_newest_order_never_counts_as_nothing_found(
     bench: Bench,
 ) -> None:

@@ -53,6 +53,7 @@ _BUYING: Final = "tests/services/test_orders.py::"
 _STRAYS: Final = "bot/services/strays.py"
 _FINDING: Final = "tests/services/test_finding_out.py::"
 _STRAY: Final = "tests/services/test_strays.py::"
+_STAT: Final = "tests/stories/test_statproxies.py::"
 _EXCHANGED: Final = "tests/services/test_exchanges.py::"
 _EXCHANGE: Final = "tests/stories/test_exchange.py::"
 _RESTORED: Final = "tests/stories/test_restored_exchanges.py::"
@@ -125,8 +126,8 @@ MUTANTS: Final = (
     Mutant(
         "a difference that the audit does not see",
         "bot/services/audit.py",
-        'select(wallet, WalletRow.balance, sums).where(WalletRow.balance != sums)',
-        'select(wallet, WalletRow.balance, sums).where(WalletRow.balance < 0)',
+        "select(wallet, WalletRow.balance, sums).where(WalletRow.balance != sums)",
+        "select(wallet, WalletRow.balance, sums).where(WalletRow.balance < 0)",
         "tests/test_restore.py::test_a_backup_whose_books_were_changed_changes_nothing",
     ),
     Mutant(
@@ -381,16 +382,16 @@ MUTANTS: Final = (
         "::test_an_order_that_a_clock_ahead_has_moved_is_told_as_soon_as_any_other",
     ),
     Mutant(
-        "another size for the same price",
+        "another plan for the same price",
         _FULFILMENT,
-        "if agreed is not None and plan.size is not None and plan.size != agreed:",
+        "if plan.title != row.title and not plan.provider.is_priced_here:",
         "if False:",
-        _GUARDS + "test_nobody_gets_another_size_for_the_same_price",
+        _GUARDS + "test_nobody_gets_another_plan_for_the_same_price",
     ),
     Mutant(
         "a loss beside the cost of what was delivered by hand",
         _STRAYS,
-        "if await self._bind(tx, stray, other_ids):",
+        "if await self._bind_by_hand(tx, stray, other_ids):",
         "if False:",
         _FINDING + "test_what_an_owner_delivered_and_is_listed_later_is_paid_for_once",
     ),
@@ -435,95 +436,95 @@ MUTANTS: Final = (
     Mutant(
         "an order delivered by hand that explains what a sale explains",
         _STRAYS,
-        'if not other_ids.is_explained(one):',
-        'if True:',
+        "if not other_ids.is_explained(one):",
+        "if True:",
         _STRAY
         + "test_what_a_sale_explains_explains_nothing_that_was_delivered_by_hand",
     ),
     Mutant(
         "an order under review that explains any number of others",
         _STRAYS,
-        'or reviewed.take(stray):',
-        'or reviewed.count(stray):',
+        "or reviewed.take(stray):",
+        "or reviewed.count(stray):",
         _STRAY + "test_an_order_under_review_explains_one_order_and_no_second",
     ),
     Mutant(
         "an order given back that explains any number of others",
         _STRAYS,
-        '            makers.take(one)\n        return makers',
-        '            pass\n        return makers',
+        "            makers.take(one)\n        return makers",
+        "            pass\n        return makers",
         _STRAY + "test_what_was_given_back_explains_one_strangers_order_or_none",
     ),
     Mutant(
         "a refused order that explains a stranger's",
         _STRAYS,
-        'MoveRow.target.in_((_S.IN_DOUBT, _S.PREPARING)),',
+        "MoveRow.target.in_((_S.IN_DOUBT, _S.PREPARING)),",
         'MoveRow.target != "",',
         _STRAY + "test_what_was_given_back_explains_one_strangers_order_or_none",
     ),
     Mutant(
         "a late order that costs what the list makes of it",
         _STRAYS,
-        'return None if stray.tag is None else',
-        'return None if stray.tag is not None else',
+        "return None if stray.tag is None else",
+        "return None if stray.tag is not None else",
         _STRAY
         + "test_what_is_made_late_is_a_loss_of_what_its_order_cost_and_paid_for_once",
     ),
     Mutant(
         "a stray of unknown cost that takes the place of a sale",
         _STRAYS,
-        ', plan, is_written_off=1)',
-        ', plan)',
+        ", plan, is_written_off=1)",
+        ", plan)",
         _STRAY + "test_a_stray_of_unknown_cost_takes_no_place_of_a_sale",
     ),
     Mutant(
         "ids of a list believed from what the list itself told",
         "bot/services/other_ids.py",
-        '            IS_TOLD,\n',
-        '',
+        "            IS_TOLD,\n",
+        "",
         _STRAY + "test_an_order_found_by_its_tag_says_nothing_of_the_ids_of_a_list",
     ),
     Mutant(
         "a list believed for what a person bound",
         "bot/services/listings.py",
-        '                IS_TOLD,\n',
-        '',
+        "told = [row for row in ours if row.is_told]",
+        "told = ours",
         _STRAY + "test_what_an_owner_binds_says_nothing_of_the_tags_of_a_list",
     ),
     Mutant(
         "a quarantine that a clock ends before it was looked at",
         _FULFILMENT,
-        '        self._doubts.count(doubtful)\n',
-        '        if any(_is_due(row, now) for row in doubtful):\n            self._doubts.count(doubtful)\n',
+        "        self._doubts.begin_to_count(doubtful)\n",
+        "        if any(_is_due(row, now) for row in doubtful):\n            self._doubts.begin_to_count(doubtful)\n",
         _FINDING + "test_a_clock_set_forward_ends_no_quarantine",
     ),
     Mutant(
         "one upstream order delivered twice to the same customer",
         _MOVES,
-        'is_sure = outcome == "by_hand" or not await self._is_found(tx, before)',
-        'is_sure = True',
+        "return outcome != TOLD and row.state != _S.PLACING",
+        "return False",
         _FINDING + "test_no_customer_pays_twice_for_what_is_listed_under_another_id",
     ),
     Mutant(
         "another plan adopted than the list names",
         _DOUBTS,
-        'if self._may_have_made(row, one)), None)',
-        'if True), None)',
+        "if self._may_have_made(row, one)), None)",
+        "if True), None)",
         _FINDING + "test_no_customer_gets_another_plan_than_the_list_names",
     ),
     Mutant(
         "one of two plans taken where the list names none",
         _DOUBTS,
-        'or self._are_mixed(candidates, group)):',
-        'or False):',
+        "or self._are_mixed(candidates, group)",
+        "",
         _FINDING
         + "test_a_list_that_names_no_plans_does_not_say_which_of_two_orders_was_made",
     ),
     Mutant(
         "what was set apart forgotten beside a candidate",
         _DOUBTS,
-        '(len(listed) > len(group) or',
-        '(len(candidates) > len(group) or',
+        "or len(listed) > len(group) or",
+        "or len(candidates) > len(group) or",
         _FINDING + "test_what_was_set_apart_by_a_restore_makes_the_next_one_unsure",
     ),
     Mutant(
@@ -536,10 +537,71 @@ MUTANTS: Final = (
     Mutant(
         "a refusal believed that names an order",
         "bot/upstreams/http.py",
-        "if self._refusal(answer) and any(",
-        "if not self._refusal(answer) and any(",
+        "if buys and names_order(answer.data):",
+        "if False:",
         "tests/upstreams/test_gateproxy.py"
         "::test_a_refusal_that_names_an_order_is_no_refusal",
+    ),
+    Mutant(
+        "an order under review that explains an order beside its own",
+        _STRAYS,
+        " and row.upstream_order_id is None\n",
+        "\n",
+        _STRAY
+        + "test_an_order_under_review_that_has_its_own_explains_no_other",
+    ),
+    Mutant(
+        "an order with our tag taken for somebody else's",
+        _STRAYS,
+        "if mine is None and not await self._is_late(tx, stray):",
+        "if not await self._is_late(tx, stray):",
+        _STRAY + "test_what_has_our_tag_is_lost_but_nobody_elses",
+    ),
+    Mutant(
+        "a list believed for what a person bound anew",
+        "bot/services/rows.py",
+        "    ~exists().where(MoveRow.order_id == OrderRow.id, MoveRow.note == BOUND),\n",
+        "",
+        _STRAY
+        + "test_what_an_owner_binds_in_the_place_of_what_was_told_says_nothing_of_tags",
+    ),
+    Mutant(
+        "an older order delivered as the first one",
+        _DOUBTS,
+        "is_unspent or len(listed) > len(group)",
+        "len(listed) > len(group)",
+        _FINDING
+        + "test_of_the_first_order_an_unmoved_balance_proves_that_what_is_listed_is_older",
+    ),
+    Mutant(
+        "an empty list that proves what was never attempted",
+        _DOUBTS,
+        "held == [left.micros] * len(group)",
+        "all(micros == left.micros for micros in held)",
+        _FINDING
+        + "test_a_restored_first_order_that_an_empty_list_hides_is_not_given_back",
+    ),
+    Mutant(
+        "a refusal of the first order that no list proves",
+        _DOUBTS,
+        "bool(is_unspent or is_refused)",
+        "bool(is_unspent)",
+        _STAT + "test_of_the_first_order_a_refusal_in_their_own_form_is_given_back",
+    ),
+    Mutant(
+        "an answer with our tag taken for an older one",
+        _MOVES,
+        "                and known.tag != before.tag\n",
+        "",
+        _STAT + "test_an_answer_with_our_tag_is_believed_though_it_is_older",
+    ),
+    Mutant(
+        "proxies found again refused to their own customer",
+        "bot/services/fingerprints.py",
+        "literal(is_found), ~is_listed)",
+        "literal(is_found))",
+        _FINDING
+        + "test_the_same_customer_is_found_the_same_proxies_with_new_traffic",
     ),
     Mutant(
         "no late watch",
@@ -574,8 +636,8 @@ MUTANTS: Final = (
     Mutant(
         "an empty list that proves that the first order was not made",
         _DOUBTS,
-        "        return left is not None and all(micros == left.micros for micros in held)",
-        "        return True",
+        "return None if left is None else held == [left.micros] * len(group)",
+        "return True",
         _FINDING
         + "test_of_the_first_order_an_empty_list_proves_nothing_once_money_has_moved",
     ),
@@ -591,8 +653,8 @@ MUTANTS: Final = (
     Mutant(
         "one of several candidates taken",
         _DOUBTS,
-        "elif candidates and (len(listed) > len(group) or",
-        "elif candidates and (False or",
+        "is_unspent or len(listed) > len(group) or",
+        "is_unspent or",
         _FINDING + "test_more_candidates_than_orders_ask_a_person",
     ),
     Mutant(

@@ -45,7 +45,7 @@ from bot.services.moves import Moves, Taken
 from bot.services.outbox import Outbox
 from bot.services.placing import QUARANTINE
 from bot.services.requests import Requests
-from bot.services.rows import ORDER, lock, order_of, row_of
+from bot.services.rows import BOUND, ORDER, lock, order_of, row_of
 from bot.services.wallets import SALES, Wallets, owner, posting, wallet_of
 
 _S = OrderState
@@ -190,9 +190,7 @@ class Cases:
             if found is None or found.order_id is not None or row.state != _S.REVIEW:
                 raise TooLate
             await self._moves.let_go(tx, row)
-            made = await self._moves.settle(
-                tx, order, found.reference, None, "", owner(by), "bound"
-            )
+            made = await self._moves.settle(tx, order, found.reference, None, "", owner(by), BOUND)
             if made is None:
                 raise TooLate
             return await self._decided(tx, order, by, "bound")

@@ -48,13 +48,14 @@ class Deliveries:
         self._terms = Terms(vault)
 
     async def refuse_known(
-        self, tx: AsyncConnection, order: OrderId, customer: CustomerId | None, delivery: Delivery
-    ) -> None:
+        self, tx: AsyncConnection, order: OrderId, customer: CustomerId, delivery: Delivery,
+        *, is_found: bool = False,
+    ) -> None:  # fmt: skip
         """Raises `DeliveredBefore` when another order has any of this.
 
-        Proxies that an order of this customer has may come again, if one is named.
+        `is_found`: no answer told it, but a list.
         """
-        holder = await self._fingerprints.holder(tx, order, customer, delivery)
+        holder = await self._fingerprints.holder(tx, order, customer, delivery, is_found=is_found)
         if holder is not None:
             raise DeliveredBefore(holder)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import Row, exists, select, tuple_
 
 from bot.db.models import AttemptRow, LaneRow, UpstreamOrderRow
 from bot.db.session import Database
@@ -20,7 +20,7 @@ from bot.services.lane import Lane
 from bot.services.lanes import Lanes
 from bot.services.listings import Listing
 from bot.services.makers import may_have_made
-from bot.services.placing import LONGEST, QUARANTINE, Placing
+from bot.services.placing import LONGEST, QUARANTINE, SHORT_QUARANTINE, Placing
 from bot.upstreams.base import Made
 
 log = structlog.get_logger()
@@ -64,15 +64,26 @@ class Doubts:
             for row in doubtful:
                 await self._look_later(row, is_proof=False)
             return
-        if listing.is_proof is None:
-            listing = replace(listing, is_proof=await self._is_unspent(doubtful))
-        if not listing.is_proof:
-            log.warning("list is no proof", lane=self._lane.id)
         for group in self._groups(doubtful):
-            await self._decide(group, listing)
+            if await self._are_first(group):
+                await self._decide_first(group, listing)
+            else:
+                await self._decide(group, listing)
 
-    def count(self, doubtful: Sequence[Row[Any]]) -> None:
-        """Begin to count the quarantines that are new here.
+    async def _decide_first(self, group: list[Row[Any]], listing: Listing) -> None:
+        """Where no order of the account was known, its balance tells a list from a broken one.
+
+        An empty list looks like one that does not work, and an old order that it shows at last
+        like a new one. Where nobody can tell the balance, a refusal is believed: a tag shows
+        what was made all the same.
+        """
+        is_unspent = await self._is_unspent(group)
+        is_refused = is_unspent is None and all(map(_is_documented, group))
+        listing = replace(listing, is_proof=bool(is_unspent or is_refused))
+        await self._decide(group, listing, is_unspent=bool(is_unspent))
+
+    def begin_to_count(self, doubtful: Sequence[Row[Any]]) -> None:
+        """Count the quarantines that are new here from now on.
 
         A clock that is set forward from then on ends none, and one written by a clock that was
         ahead is no longer than any other.
@@ -87,10 +98,22 @@ class Doubts:
         left: timedelta = row.quarantine_until - self._clock.now()
         return min(left, QUARANTINE).total_seconds()
 
-    async def _is_unspent(self, doubtful: Sequence[Row[Any]]) -> bool:
-        """Whether our account holds to the cent what it held before these attempts."""
+    async def _are_first(self, group: Sequence[Row[Any]]) -> bool:
+        """Whether no upstream order was known when the first of them was attempted."""
+        known = exists().where(
+            UpstreamOrderRow.lane_id == self._lane.id,
+            UpstreamOrderRow.id <= min(row.baseline_id for row in group),
+        )
+        async with self._database.read() as reader:
+            return not await reader.scalar(select(known))
+
+    async def _is_unspent(self, group: Sequence[Row[Any]]) -> bool | None:
+        """Whether our account holds to the cent what it held before these attempts.
+
+        None where no call tells what it holds.
+        """
         last = tuple_(AttemptRow.order_id, AttemptRow.number).in_(
-            [(row.id, row.tries) for row in doubtful]
+            [(row.id, row.tries) for row in group]
         )
         async with self._database.read() as reader:
             held = (await reader.scalars(select(AttemptRow.balance_micros).where(last))).all()
@@ -99,7 +122,7 @@ class Doubts:
         except UpstreamError as error:
             log.warning("balance cannot be read", lane=self._lane.id, code=error.code)
             return False
-        return left is not None and all(micros == left.micros for micros in held)
+        return None if left is None else held == [left.micros] * len(group)
 
     def _groups(self, doubtful: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
         if not self._lane.tells_plans_apart:
@@ -109,7 +132,10 @@ class Doubts:
             groups.setdefault((row.provider, row.plan), []).append(row)
         return list(groups.values())
 
-    async def _decide(self, group: list[Row[Any]], listing: Listing) -> None:
+    async def _decide(
+        self, group: list[Row[Any]], listing: Listing, *, is_unspent: bool = False
+    ) -> None:
+        """`is_unspent`: the balance says that none of them was made."""
         listed = await self._candidates(group)
         candidates = [one for one in listed if not one.is_flagged]
         set_apart = [one for one in listed if one.is_flagged]
@@ -120,7 +146,9 @@ class Doubts:
             # Two orders of one tag were never sent: what that means is for a person to find out.
             if len(tagged) < sum(1 for one in candidates if one.tag):
                 unsure = "too_many_candidates"
-        elif candidates and (len(listed) > len(group) or self._are_mixed(candidates, group)):
+        elif candidates and (
+            is_unspent or len(listed) > len(group) or self._are_mixed(candidates, group)
+        ):
             unsure = "too_many_candidates"
         elif candidates and await self._is_shared():
             unsure = "shared_account"
@@ -134,6 +162,7 @@ class Doubts:
                 candidates.remove(mine)
                 await self._adopt(row, mine.reference)
             elif not listing.is_proof:
+                log.warning("list is no proof", lane=self._lane.id)
                 await self._look_later(row, is_proof=False)
             elif self._oldest_after(set_apart, row) is not None:
                 # First seen after a restore, or on two lanes: it may be this order's all the same.
@@ -212,6 +241,12 @@ class Doubts:
                 select(LaneRow.shared_until).where(LaneRow.id == self._lane.id)
             )
         return until is not None and self._clock.now() < until
+
+
+def _is_documented(row: Row[Any]) -> bool:
+    """Whether it is in doubt after an error in the upstream's own form."""
+    pause: timedelta = row.quarantine_until - row.moved_at
+    return pause <= SHORT_QUARANTINE
 
 
 def _quarantine(row: Row[Any]) -> tuple[int, datetime]:

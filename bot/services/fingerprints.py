@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, exists, insert, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.db.models import FingerprintRow, OrderRow
+from bot.db.models import FingerprintRow, OrderRow, UpstreamOrderRow
 from bot.db.vault import Vault
 from bot.domain.fingerprints import traits
 from bot.domain.orders import Credentials, CustomerId, Delivery, OrderId
@@ -18,12 +18,14 @@ class Fingerprints:
         self._vault = vault
 
     async def holder(
-        self, tx: AsyncConnection, order: OrderId, customer: CustomerId | None, delivery: Delivery
-    ) -> OrderId | None:
+        self, tx: AsyncConnection, order: OrderId, customer: CustomerId, delivery: Delivery,
+        *, is_found: bool = False,
+    ) -> OrderId | None:  # fmt: skip
         """The order that has any of this already, so that this one must not get it.
 
-        The same proxies may come again to the same customer, if one is named: some providers add
-        new traffic to them. A code is worth something once, whoever has it.
+        The same proxies may come again to the same customer: some providers add new traffic to
+        them. Not where they were found in a list that never showed the order which has them: it
+        may be that one, by another id. A code is worth something once, whoever has it.
         """
         known = [mark for trait in traits(delivery) for mark in self._vault.fingerprints(trait)]
         query = (
@@ -33,8 +35,12 @@ class Fingerprints:
             .order_by(OrderRow.id)
             .limit(1)
         )
-        if isinstance(delivery, Credentials) and customer is not None:
-            query = query.where(OrderRow.customer_id != customer)
+        if isinstance(delivery, Credentials):
+            is_listed = exists().where(
+                UpstreamOrderRow.order_id == OrderRow.id, UpstreamOrderRow.is_listed == 1
+            )
+            may_be_it = and_(literal(is_found), ~is_listed)
+            query = query.where(or_(OrderRow.customer_id != customer, may_be_it))
         found = await tx.scalar(query)
         return None if found is None else OrderId(found)
 

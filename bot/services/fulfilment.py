@@ -26,7 +26,6 @@ from bot.domain.errors import (
 )
 from bot.domain.notices import OrderToDeliver, Trouble
 from bot.domain.orders import OrderId, OrderState
-from bot.domain.usage import size_in_bytes
 from bot.services.catalog import Catalog
 from bot.services.doubts import Doubts
 from bot.services.lane import Lane
@@ -150,7 +149,7 @@ class LaneWorker:
                 await self._poll(row)
                 return True
         doubtful = by_state.get(_S.IN_DOUBT, [])
-        self._doubts.count(doubtful)
+        self._doubts.begin_to_count(doubtful)
         if any(_is_due(row, now) for row in doubtful):
             await self._doubts.find_out(doubtful)
             return True
@@ -209,8 +208,7 @@ class LaneWorker:
             await self._unreadable(order, error)
             return None
         self._unreadable_since = self._failed_at = None
-        agreed = size_in_bytes(row.title)
-        if agreed is not None and plan.size is not None and plan.size != agreed:
+        if plan.title != row.title and not plan.provider.is_priced_here:
             # The same code and price for something else: that was not agreed to.
             await self._placing.release(order, "plan_gone", only=(_S.RESERVED,))
             return None

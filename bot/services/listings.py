@@ -35,11 +35,8 @@ class Listing:
 
     began_at: float
     """In the time that only grows."""
-    is_proof: bool | None
-    """It showed the newest order known before; one that hides that may hide any other.
-
-    None where no order is known yet: an empty list is as good as a broken one.
-    """
+    is_proof: bool
+    """It showed the newest order known before; one that hides that may hide any other."""
 
 
 class Listings:
@@ -84,7 +81,7 @@ class Listings:
             if is_deep and (is_proof or newest is None) and not await self._unknown(lane, fresh):
                 break
         await self._keep(lane, tuple(seen.values()))
-        return Listing(began_at, None if newest is None else is_proof)
+        return Listing(began_at, is_proof)
 
     async def shared(
         self, tx: AsyncConnection, lane: Lane, listed: set[str] | Select[str]
@@ -135,29 +132,36 @@ class Listings:
         """Whether the list names provider and plan as we do, and returns our tags.
 
         Orders whose answer told their id prove it, or disprove it: what a person bound, or was
-        found by what the list says, proves nothing of the list. Before there are any, it is
-        enough that every row names a plan of the price list. None where neither says anything.
+        found by what the list says, disproves nothing. Our tag proves itself wherever it stands.
+        Before there are any such orders, it is enough that every row names a plan of the price
+        list. None where nothing says anything.
         """
         said = {one.reference: (one.provider, one.plan) for one in listed}
         tags = {one.reference: one.tag for one in listed}
         query = (
-            select(UpstreamOrderRow.reference, OrderRow.provider, OrderRow.plan, OrderRow.tag)
+            select(
+                UpstreamOrderRow.reference,
+                OrderRow.provider,
+                OrderRow.plan,
+                OrderRow.tag,
+                IS_TOLD.label("is_told"),
+            )
             .join(OrderRow, OrderRow.id == UpstreamOrderRow.order_id)
             .where(
                 UpstreamOrderRow.lane_id == lane.id,
                 UpstreamOrderRow.reference.in_(said),
-                IS_TOLD,
             )
         )
         async with self._database.read() as reader:
             ours = (await reader.execute(query)).all()
-        name = lane.upstream.name
-        if not ours:
-            known = [self._catalog.knows(name, *one) for one in said.values()]
-            return (True if known and all(known) else None), None
+        is_tagged = [tags[row.reference] == row.tag for row in ours]
+        told = [row for row in ours if row.is_told]
+        if not told:
+            known = [self._catalog.knows(lane.upstream.name, *one) for one in said.values()]
+            return (True if known and all(known) else None), (True if any(is_tagged) else None)
         return (
-            all(said[row.reference] == (row.provider, row.plan) for row in ours),
-            all(tags[row.reference] == row.tag for row in ours),
+            all(said[row.reference] == (row.provider, row.plan) for row in told),
+            all(tags[row.reference] == row.tag for row in told),
         )
 
     async def _keep(self, lane: Lane, listed: Sequence[Listed]) -> None:

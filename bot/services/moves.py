@@ -124,23 +124,30 @@ class Moves:
         before = await lock(tx, order)
         bound_to = None
         if reference is not None:
-            named = select(UpstreamOrderRow.id, UpstreamOrderRow.order_id).where(
+            named = select(UpstreamOrderRow.__table__).where(
                 UpstreamOrderRow.lane_id == before.lane_id,
                 UpstreamOrderRow.reference == reference,
             )
             known = (await tx.execute(named)).one_or_none()
             bound_to = None if known is None else known.order_id
-            # What was known before the attempt cannot be what the attempt made.
-            is_older = known is not None and known.id <= (before.baseline_id or 0)
+            # What was known before the attempt cannot be what the attempt made: unless our tag
+            # says that an earlier one did.
+            is_older = (
+                known is not None
+                and known.id <= (before.baseline_id or 0)
+                and known.tag != before.tag
+            )
             if bound_to != order and (is_older or bound_to is not None):
                 raise Taken
         if delivery is not None:
-            # The same customer may get the same proxies again, with new traffic: if an answer
-            # or a person says so. What was found in a list may be that order by another id.
-            is_sure = outcome == "by_hand" or not await self._is_found(tx, before)
-            customer = CustomerId(before.customer_id) if is_sure else None
+            customer = CustomerId(before.customer_id)
+            # What was found in a list, or bound to what stands there, may be another order by
+            # another id.
+            is_found = outcome != "by_hand" and await self._is_found(tx, before)
             try:
-                await self._deliveries.refuse_known(tx, order, customer, delivery)
+                await self._deliveries.refuse_known(
+                    tx, order, customer, delivery, is_found=is_found
+                )
             except DeliveredBefore as known:
                 return await self._set_apart(tx, before, reference, raw, actor, known.order)
         if delivery is None:
@@ -219,13 +226,13 @@ class Moves:
             )
 
     async def _is_found(self, tx: AsyncConnection, row: Row[Any]) -> bool:
-        """Whether the last attempt of this order has ended without naming what it made."""
+        """Whether no answer has told, and none tells now, which upstream order serves it."""
         outcome = await tx.scalar(
             select(AttemptRow.outcome).where(
                 AttemptRow.order_id == row.id, AttemptRow.number == row.tries
             )
         )
-        return outcome not in (None, TOLD)
+        return outcome != TOLD and row.state != _S.PLACING
 
     async def bind(
         self, tx: AsyncConnection, row: Row[Any], reference: str, subscription: str | None = None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, bindparam, exists, select
+from sqlalchemy import BindParameter, Row, and_, bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.db.models import AttemptRow, OrderRow
+from bot.db.models import AttemptRow, MoveRow, OrderRow
 from bot.domain.catalog import PlanId, ProviderId
 from bot.domain.errors import NotFound
 from bot.domain.money import Money
@@ -24,7 +24,12 @@ Beside it, a query names the states that it wants: without it, all orders that e
 
 TOLD = "made"
 """How an attempt ends whose answer tells the id of the upstream order."""
-IS_TOLD = exists().where(AttemptRow.order_id == OrderRow.id, AttemptRow.outcome == TOLD)
+BOUND = "bound"
+"""What is noted where a person says which upstream order serves an order."""
+IS_TOLD = and_(
+    exists().where(AttemptRow.order_id == OrderRow.id, AttemptRow.outcome == TOLD),
+    ~exists().where(MoveRow.order_id == OrderRow.id, MoveRow.note == BOUND),
+)
 """Which upstream order serves it is known from its answer, neither from a list nor a person."""
 
 

@@ -111,7 +111,9 @@ class Strays:
             ).all()
             # Read last: what is bound by now, and undecided no more, stands here.
             other_ids = await OtherIds.read(reader, self._lane, self._catalog, loose)
-        reviewed = self._makers(row for row in undecided if row.state == _S.REVIEW)
+        reviewed = self._makers(
+            row for row in undecided if row.state == _S.REVIEW and row.upstream_order_id is None
+        )
         undecided = [row for row in undecided if row.state != _S.REVIEW]
         # First what says most of itself: one that fits anything must not take its place.
         for stray in sorted(loose, key=lambda one: reviewed.count(one) + other_ids.count(one)):
@@ -128,7 +130,7 @@ class Strays:
         """Book what an unexplained upstream order cost as a loss, and tell the owners."""
         name = self._lane.upstream.name
         async with self._database.write() as tx:
-            if await self._bind(tx, stray, other_ids):
+            if await self._bind_by_hand(tx, stray, other_ids):
                 return
             mine = await self._named_by_tag(tx, stray)
             plan = stray.plan if mine is None else mine.plan
@@ -143,7 +145,7 @@ class Strays:
             await self._outbox.owe_owners(
                 tx, StrayFound(name, stray.reference, cost, self._is_paid_again)
             )
-            if not await self._is_late(tx, stray):
+            if mine is None and not await self._is_late(tx, stray):
                 # Nothing of ours was open that could have made it: somebody else did.
                 await tx.execute(
                     update(LaneRow)
@@ -173,7 +175,9 @@ class Strays:
         )
         return None if micros is None else Money(micros) * (stray.quantity or 1)
 
-    async def _bind(self, tx: AsyncConnection, stray: Row[Any], other_ids: OtherIds) -> bool:
+    async def _bind_by_hand(
+        self, tx: AsyncConnection, stray: Row[Any], other_ids: OtherIds
+    ) -> bool:
         """Bind it to an order that may have made it and that an owner has delivered since.
 
         What such an order cost is booked, so that one more upstream order is none too many. Not

@@ -155,7 +155,9 @@ class GateProxy:
         if quantity != 1:
             problem = "GateProxy sells one at a time"
             raise ValueError(problem)
-        answer = await self._http.post_once("/orders", {"provider": provider, "plan": plan})
+        answer = await self._http.post_once(
+            "/orders", {"provider": provider, "plan": plan}, buys=True
+        )
         body = _order(answer.data)
         reference = _reference(body)
         if fields_of(answer.data).get("success") is not True or reference is None:

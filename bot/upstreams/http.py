@@ -18,7 +18,7 @@ import stamina
 
 from bot.domain.errors import Busy, NotSent, Unclear, UpstreamError
 from bot.upstreams.body import Unreadable, read_body, read_json, read_text
-from bot.upstreams.shapes import fields_of
+from bot.upstreams.shapes import names_order
 
 # httpx logs every URL at INFO, and a usage URL carries a customer's proxy username.
 for _name in ("httpx", "httpcore"):
@@ -34,8 +34,6 @@ _READ_TIMEOUT = httpx.Timeout(connect=3.0, write=3.0, read=6.0, pool=3.0)
 _TRIES = 3
 _LONGEST_WAIT_OF_A_READ = 3.0
 
-_ORDER = ("order", "order_id", "subscription_id")
-"""What an answer holds that is about an order."""
 _WHOLE_SECONDS = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -138,10 +136,12 @@ class Http:
         except TimeoutError:
             raise Unclear(Code.TIMEOUT) from None
 
-    async def post_once(self, path: str, body: Mapping[str, object]) -> Answer:
+    async def post_once(
+        self, path: str, body: Mapping[str, object], *, buys: bool = False
+    ) -> Answer:
         """Send `body` as JSON, once. Repeating it is never right: it may buy a second time.
 
-        A refusal that names an order is believed in neither: `Unclear`.
+        Where it `buys`, a refusal that names an order is `Unclear`: it says two things at once.
         """
         content = json.dumps(body).encode()
         try:
@@ -149,9 +149,12 @@ class Http:
                 answer = await self._ask(self._orders, "POST", path, content=content)
         except TimeoutError:
             raise Unclear(Code.TIMEOUT) from None
-        if self._refusal(answer) and any(fields_of(answer.data).get(key) for key in _ORDER):
-            raise Unclear(Code.REFUSED_WITH_ORDER, status=answer.status)
-        return self._judged(answer)
+        try:
+            return self._judged(answer)
+        except UpstreamError:
+            if buys and names_order(answer.data):
+                raise Unclear(Code.REFUSED_WITH_ORDER, status=answer.status) from None
+            raise
 
     async def delete(self, path: str) -> Answer:
         """Delete what `path` names, once; whoever needs it done asks again."""

@@ -22,6 +22,15 @@ def nested_in(data: object, keys: tuple[str, ...]) -> Iterator[dict[str, object]
         layer = [fields_of(fields[key]) for fields in layer for key in keys if key in fields]
 
 
+def names_order(data: object) -> bool:
+    """Whether an answer holds an order's id, wherever the adapters would look for one."""
+    return any(
+        fields.get(key)
+        for fields in nested_in(data, ("order", "data", "result", "error"))
+        for key in ("order_id", "subscription_id", "id")
+    )
+
+
 def rows_of(data: object, keys: tuple[str, ...]) -> list[object] | None:
     """A list, bare or under one of `keys`; None where there is none."""
     if isinstance(data, list):

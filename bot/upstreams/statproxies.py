@@ -110,7 +110,7 @@ class StatProxies:
             problem = "an order has at least one piece, and a tag of at most 50 small letters"
             raise ValueError(problem)
         body = {"quantity": quantity, "product_type": plan, "customer": tag}
-        answer = await self._http.post_once("/order/newscale", body)
+        answer = await self._http.post_once("/order/newscale", body, buys=True)
         fields = fields_of(answer.data)
         reference, subscription = _id(fields, "order_id"), _id(fields, "subscription_id")
         if fields.get("response") != "success" or reference is None or subscription is None:

@@ -320,11 +320,11 @@ async def test_an_answer_that_names_an_order_known_before_delivers_nothing(bench
     ("traffic", "became"),
     [
         ("500 MB", OrderState.RELEASED),
-        ("1024 MB", OrderState.DELIVERED),
-        ("One for all", OrderState.DELIVERED),
+        ("One for all", OrderState.RELEASED),
+        ("1 GB", OrderState.DELIVERED),
     ],
 )
-async def test_nobody_gets_another_size_for_the_same_price(
+async def test_nobody_gets_another_plan_for_the_same_price(
     bench: Bench, traffic: str, became: OrderState
 ) -> None:
     customer = await bench.customer(1, balance="10")

@@ -106,6 +106,29 @@ async def test_an_order_under_review_explains_one_order_and_no_second(bench: Ben
     assert await state(bench, line.order.id) is OrderState.REVIEW
 
 
+async def test_an_order_under_review_that_has_its_own_explains_no_other(bench: Bench) -> None:
+    ann, ben, eve = [await bench.customer(number, balance="20") for number in (1, 2, 3)]
+    await bench.buy(ben)
+    await bench.pass_time(301, step=60)
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(pending=10_000))
+    line = await bench.buy(ann)
+    await bench.pass_time(40 * 60, step=20)
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+
+    foreign_order(bench.sandbox)
+    await bench.pass_time(301, step=60)
+    assert len(await booked_as_loss(bench)) == 1
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(eve)
+    await bench.work()
+    foreign_order(bench.sandbox)
+    await bench.pass_time(60)
+
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+
+
 async def test_what_an_owner_binds_says_nothing_of_the_tags_of_a_list(
     both: Bench, stat: StatProxiesSandbox
 ) -> None:
@@ -135,6 +158,47 @@ async def test_what_an_owner_binds_says_nothing_of_the_tags_of_a_list(
     await both.pass_time(20 * 60, step=10)
 
     assert await state(both, line.order.id) is OrderState.RELEASED
+
+
+async def test_what_an_owner_binds_in_the_place_of_what_was_told_says_nothing_of_tags(
+    both: Bench, stat: StatProxiesSandbox
+) -> None:
+    ann = await both.customer(1, balance="20")
+    await delivered_piece(both, ann)
+    await both.pass_time(301, step=60)
+    await both.refresh()
+    stat.faults.append(Fault(method="GET", path="*/fetch/*", status=500, times=10_000))
+    order = (await both.buy(ann, "statproxies", "captcha")).order.id
+    await both.pass_time(40 * 60, step=20)
+    assert await state(both, order) is OrderState.REVIEW
+    stat.faults.clear()
+    await bought_on_the_site(stat)
+    await both.pass_time(301, step=60)
+
+    _, (found, *_) = await both.shop.cases.strays(order)
+    await both.shop.cases.bind(order, found.id, OWNER)
+    await both.pass_time(700, step=60)
+
+    [lane] = both.shop.lanes.of("statproxies")
+    assert lane.list_tells_tags
+
+
+async def test_what_has_our_tag_is_lost_but_nobody_elses(
+    both: Bench, stat: StatProxiesSandbox
+) -> None:
+    ann = await both.customer(1, balance="40")
+    await delivered_piece(both, ann)
+    await both.pass_time(301, step=60)
+    await both.refresh()
+    refused = '{"response":"Invalid product_type"}'
+    stat.faults.append(Fault(status=400, body=refused, is_done=True))
+
+    line = await both.buy(ann, "statproxies", "captcha")
+    await both.pass_time(700, step=60)
+
+    assert await state(both, line.order.id) is OrderState.RELEASED
+    assert len(await booked_as_loss(both)) == 1
+    assert await told(both, "shared_account") == 0
 
 
 @pytest.mark.parametrize("left_out", ["quantity", "product_type"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -335,6 +336,41 @@ async def test_of_the_first_order_no_list_proves_that_it_was_not_made(
 
     assert await app.state(customer) is OrderState.REVIEW
     assert await app.held(customer) == usd("6.90")
+
+
+@ON_SQLITE
+async def test_of_the_first_order_a_refusal_in_their_own_form_is_given_back(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    """The card of a new account is declined: nobody is called for every order."""
+    declined = '{"error":{"type":"card_declined","message":"Your card was declined."}}'
+    stat.faults.append(Fault(status=400, body=declined))
+    await buy(customer)
+
+    await app.pass_time(120)
+
+    assert await app.state(customer) is OrderState.RELEASED
+    assert await customer.balance() == usd("10")
+
+
+@ON_SQLITE
+async def test_an_answer_with_our_tag_is_believed_though_it_is_older(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await buy(customer, 1)
+    await app.pass_time(301)
+    busy = Fault(status=429, body='{"error":"busy"}', is_done=True, headers={"Retry-After": "60"})
+    stat.faults.append(busy)
+    await buy(customer, 1)
+    made = stat.orders[-1]
+    again = {"response": "success", "order_id": made.reference}
+    stat.faults.append(Fault(body=json.dumps(again | {"subscription_id": made.subscription})))
+
+    await app.pass_time(90, step=1)
+
+    assert (await app.order(customer)).upstream_order_id == made.reference
+    assert await app.state(customer) is OrderState.DELIVERED
+    assert len(stat.orders) == 2
 
 
 async def test_what_was_not_made_is_given_back_by_a_list_that_shows_what_was_cancelled(

@@ -139,11 +139,23 @@ async def test_the_code_of_a_refused_order_says_what_is_known(
 
 
 @pytest.mark.parametrize("code", ["invalid_plan", "insufficient_balance", "order_processing"])
-@pytest.mark.parametrize("order", [{"order": {"order_id": "ord_1"}}, {"order_id": "ord_1"}])
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"order": {"order_id": "ord_1"}},
+        {"order_id": "ord_1"},
+        {"id": "ord_1"},
+        {"data": {"order_id": "ord_1"}},
+        {"result": {"order": {"id": "ord_1"}}},
+        {"error": {"order_id": "ord_1"}},
+    ],
+    ids=str,
+)
 async def test_a_refusal_that_names_an_order_is_no_refusal(
-    code: str, order: dict[str, object]
+    code: str, order: dict[str, dict[str, object]]
 ) -> None:
-    body = {"success": False, "error": {"code": code, "message": "no"}, **order}
+    error = {"code": code, "message": "no", **order.get("error", {})}
+    body = {"success": False, **order, "error": error}
 
     with pytest.raises(Unclear) as failed:
         await gateproxy(httpx.Response(400, json=body)).place("nodemaven", "1", 1, "")

@@ -276,6 +276,8 @@ async def test_an_exchange_names_the_order_in_small_letters_once() -> None:
     ("status", "body", "known"),
     [
         (403, {"error": "insufficient_permissions"}, Lacking),
+        # The order it names is the one that was to be exchanged.
+        (403, {"error": "insufficient_permissions", "order_id": "sub_1a"}, Lacking),
         (401, {"error": "insufficient_permissions"}, Lacking),
         (403, {"error": {"type": "feature_not_enabled", "message": "…"}}, Lacking),
         (403, {"response": "Proxy exchange is not enabled"}, Lacking),

@@ -53,6 +53,7 @@ _BUYING: Final = "tests/services/test_orders.py::"
 _STRAYS: Final = "bot/services/strays.py"
 _FINDING: Final = "tests/services/test_finding_out.py::"
 _STRAY: Final = "tests/services/test_strays.py::"
+_FIRST: Final = "tests/services/test_first_orders.py::"
 _STAT: Final = "tests/stories/test_statproxies.py::"
 _EXCHANGED: Final = "tests/services/test_exchanges.py::"
 _EXCHANGE: Final = "tests/stories/test_exchange.py::"
@@ -384,7 +385,7 @@ MUTANTS: Final = (
     Mutant(
         "another plan for the same price",
         _FULFILMENT,
-        "if plan.title != row.title and not plan.provider.is_priced_here:",
+        "if not is_same and not plan.provider.is_priced_here:",
         "if False:",
         _GUARDS + "test_nobody_gets_another_plan_for_the_same_price",
     ),
@@ -501,7 +502,7 @@ MUTANTS: Final = (
     Mutant(
         "one upstream order delivered twice to the same customer",
         _MOVES,
-        "return outcome != TOLD and row.state != _S.PLACING",
+        "return row.state != _S.PLACING and (outcome != TOLD or bool(is_bound))",
         "return False",
         _FINDING + "test_no_customer_pays_twice_for_what_is_listed_under_another_id",
     ),
@@ -568,9 +569,9 @@ MUTANTS: Final = (
     Mutant(
         "an older order delivered as the first one",
         _DOUBTS,
-        "is_unspent or len(listed) > len(group)",
+        "may_be_older or len(listed) > len(group)",
         "len(listed) > len(group)",
-        _FINDING
+        _FIRST
         + "test_of_the_first_order_an_unmoved_balance_proves_that_what_is_listed_is_older",
     ),
     Mutant(
@@ -578,7 +579,7 @@ MUTANTS: Final = (
         _DOUBTS,
         "held == [left.micros] * len(group)",
         "all(micros == left.micros for micros in held)",
-        _FINDING
+        _FIRST
         + "test_a_restored_first_order_that_an_empty_list_hides_is_not_given_back",
     ),
     Mutant(
@@ -598,10 +599,40 @@ MUTANTS: Final = (
     Mutant(
         "proxies found again refused to their own customer",
         "bot/services/fingerprints.py",
-        "literal(is_found), ~is_listed)",
+        "literal(is_found), or_(~is_listed, unlisted))",
         "literal(is_found))",
         _FINDING
         + "test_the_same_customer_is_found_the_same_proxies_with_new_traffic",
+    ),
+    Mutant(
+        "an order listed before a retry forgotten",
+        _DOUBTS,
+        "UpstreamOrderRow.tag.in_([row.tag for row in group]),",
+        "False,",
+        _STAT + "test_what_was_listed_before_a_retry_is_found_by_its_tag",
+    ),
+    Mutant(
+        "a first order that the list never proves",
+        _DOUBTS,
+        "if not is_unspent and await self._has_sold_since(group):",
+        "if False:",
+        _FIRST + "test_a_list_that_others_have_proven_proves_the_first_order_as_well",
+    ),
+    Mutant(
+        "proxies found again where another order may have them",
+        "bot/services/fingerprints.py",
+        "or_(~is_listed, unlisted))",
+        "~is_listed)",
+        _FINDING
+        + "test_what_another_order_of_the_customer_may_be_is_not_found_a_third_time",
+    ),
+    Mutant(
+        "what a person bound in the place of what was told taken for told",
+        _MOVES,
+        "(outcome != TOLD or bool(is_bound))",
+        "outcome != TOLD",
+        _FINDING
+        + "test_no_customer_pays_twice_for_what_is_bound_in_the_place_of_what_was_told",
     ),
     Mutant(
         "no late watch",
@@ -628,8 +659,7 @@ MUTANTS: Final = (
     Mutant(
         "a failed listing taken for an empty one",
         _DOUBTS,
-        "                await self._look_later(row, is_proof=False)\n            return\n",
-        "                await self._look_later(row, is_proof=False)\n"
+        "            await self._look_all_later(doubtful)\n            return\n",
         "            listing = Listing(self._clock.elapsed(), is_proof=True)\n",
         _FINDING + "test_a_listing_that_fails_never_counts_as_nothing_found",
     ),
@@ -638,7 +668,7 @@ MUTANTS: Final = (
         _DOUBTS,
         "return None if left is None else held == [left.micros] * len(group)",
         "return True",
-        _FINDING
+        _FIRST
         + "test_of_the_first_order_an_empty_list_proves_nothing_once_money_has_moved",
     ),
     Mutant(
@@ -653,8 +683,8 @@ MUTANTS: Final = (
     Mutant(
         "one of several candidates taken",
         _DOUBTS,
-        "is_unspent or len(listed) > len(group) or",
-        "is_unspent or",
+        "may_be_older or len(listed) > len(group) or",
+        "may_be_older or",
         _FINDING + "test_more_candidates_than_orders_ask_a_person",
     ),
     Mutant(

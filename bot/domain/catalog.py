@@ -49,8 +49,12 @@ class Provider:
 
 
 def title_mark(title: str) -> str:
-    """Six hexadecimal digits by which a button says what was on sale: titles do not fit in."""
-    return sha256(title.encode(errors="surrogatepass")).hexdigest()[:6]
+    """Six hexadecimal digits by which a button says what was on sale: titles do not fit in.
+
+    The same for titles that differ in blanks and case alone: two calls may spell one plan so.
+    """
+    said = "".join(title.split()).casefold()
+    return sha256(said.encode(errors="surrogatepass")).hexdigest()[:6]
 
 
 @dataclass(frozen=True, slots=True)

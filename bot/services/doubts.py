@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, exists, select, tuple_
+from sqlalchemy import Row, exists, or_, select, tuple_
 
 from bot.db.models import AttemptRow, LaneRow, UpstreamOrderRow
 from bot.db.session import Database
@@ -61,8 +61,7 @@ class Doubts:
         except UpstreamError as error:
             # A listing that failed says nothing, above all not that there is no order.
             log.warning("list cannot be read", lane=self._lane.id, code=error.code)
-            for row in doubtful:
-                await self._look_later(row, is_proof=False)
+            await self._look_all_later(doubtful)
             return
         for group in self._groups(doubtful):
             if await self._are_first(group):
@@ -74,13 +73,33 @@ class Doubts:
         """Where no order of the account was known, its balance tells a list from a broken one.
 
         An empty list looks like one that does not work, and an old order that it shows at last
-        like a new one. Where nobody can tell the balance, a refusal is believed: a tag shows
-        what was made all the same.
+        like a new one: it is taken for ours only by its tag, or where the balance has moved.
+        Where no call tells the balance, a refusal is believed.
         """
-        is_unspent = await self._is_unspent(group)
+        try:
+            is_unspent = await self._is_unspent(group)
+        except UpstreamError as error:
+            log.warning("balance cannot be read", lane=self._lane.id, code=error.code)
+            await self._look_all_later(group)
+            return
+        if not is_unspent and await self._has_sold_since(group):
+            # What others bought has moved the balance, and what the list shows of it proves it.
+            await self._decide(group, listing, may_be_older=True)
+            return
         is_refused = is_unspent is None and all(map(_is_documented, group))
         listing = replace(listing, is_proof=bool(is_unspent or is_refused))
-        await self._decide(group, listing, is_unspent=bool(is_unspent))
+        await self._decide(group, listing, may_be_older=is_unspent is not False)
+
+    async def _has_sold_since(self, group: Sequence[Row[Any]]) -> bool:
+        """Whether the list has shown an order of ours that was made since."""
+        sold = exists().where(
+            UpstreamOrderRow.lane_id == self._lane.id,
+            UpstreamOrderRow.id > min(row.baseline_id for row in group),
+            UpstreamOrderRow.order_id.is_not(None),
+            UpstreamOrderRow.is_listed == 1,
+        )
+        async with self._database.read() as reader:
+            return bool(await reader.scalar(select(sold)))
 
     def begin_to_count(self, doubtful: Sequence[Row[Any]]) -> None:
         """Count the quarantines that are new here from now on.
@@ -117,11 +136,7 @@ class Doubts:
         )
         async with self._database.read() as reader:
             held = (await reader.scalars(select(AttemptRow.balance_micros).where(last))).all()
-        try:
-            left = await self._lanes.read_balance(self._lane)
-        except UpstreamError as error:
-            log.warning("balance cannot be read", lane=self._lane.id, code=error.code)
-            return False
+        left = await self._lanes.read_balance(self._lane)
         return None if left is None else held == [left.micros] * len(group)
 
     def _groups(self, doubtful: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
@@ -133,9 +148,9 @@ class Doubts:
         return list(groups.values())
 
     async def _decide(
-        self, group: list[Row[Any]], listing: Listing, *, is_unspent: bool = False
+        self, group: list[Row[Any]], listing: Listing, *, may_be_older: bool = False
     ) -> None:
-        """`is_unspent`: the balance says that none of them was made."""
+        """`may_be_older`: what is listed without our tag may have been there before."""
         listed = await self._candidates(group)
         candidates = [one for one in listed if not one.is_flagged]
         set_apart = [one for one in listed if one.is_flagged]
@@ -147,7 +162,7 @@ class Doubts:
             if len(tagged) < sum(1 for one in candidates if one.tag):
                 unsure = "too_many_candidates"
         elif candidates and (
-            is_unspent or len(listed) > len(group) or self._are_mixed(candidates, group)
+            may_be_older or len(listed) > len(group) or self._are_mixed(candidates, group)
         ):
             unsure = "too_many_candidates"
         elif candidates and await self._is_shared():
@@ -203,7 +218,10 @@ class Doubts:
             .where(
                 UpstreamOrderRow.lane_id == self._lane.id,
                 UpstreamOrderRow.order_id.is_(None),
-                UpstreamOrderRow.id > first,
+                or_(
+                    UpstreamOrderRow.id > first,
+                    UpstreamOrderRow.tag.in_([row.tag for row in group]),
+                ),
             )
             .order_by(UpstreamOrderRow.id)
         )
@@ -221,6 +239,11 @@ class Doubts:
         delivery = None if made is None else made.whole(row.quantity)
         raw = "" if made is None else made.raw
         await self._placing.settle(OrderId(row.id), reference, delivery, raw, outcome="found")
+
+    async def _look_all_later(self, rows: Sequence[Row[Any]]) -> None:
+        """Nothing was said about any of them."""
+        for row in rows:
+            await self._look_later(row, is_proof=False)
 
     async def _look_later(self, row: Row[Any], *, is_proof: bool) -> None:
         left = self._over_at[_quarantine(row)] - self._clock.elapsed()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import and_, delete, exists, insert, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 
 from bot.db.models import FingerprintRow, OrderRow, UpstreamOrderRow
 from bot.db.vault import Vault
@@ -36,10 +37,19 @@ class Fingerprints:
             .limit(1)
         )
         if isinstance(delivery, Credentials):
+            mine = aliased(OrderRow)
             is_listed = exists().where(
                 UpstreamOrderRow.order_id == OrderRow.id, UpstreamOrderRow.is_listed == 1
             )
-            may_be_it = and_(literal(is_found), ~is_listed)
+            # A fingerprint names the first that got it: any other of theirs may have it as well.
+            unlisted = exists().where(
+                UpstreamOrderRow.order_id == mine.id,
+                mine.customer_id == customer,
+                mine.id != order,
+                mine.provider == OrderRow.provider,
+                UpstreamOrderRow.is_listed == 0,
+            )
+            may_be_it = and_(literal(is_found), or_(~is_listed, unlisted))
             query = query.where(or_(OrderRow.customer_id != customer, may_be_it))
         found = await tx.scalar(query)
         return None if found is None else OrderId(found)

@@ -13,7 +13,7 @@ from sqlalchemy import Row, func, select
 
 from bot.db.models import AttemptRow, LaneRow, OrderRow
 from bot.db.session import Database
-from bot.domain.catalog import Plan, PlanId
+from bot.domain.catalog import Plan, PlanId, title_mark
 from bot.domain.clock import Clock
 from bot.domain.errors import (
     Busy,
@@ -208,7 +208,8 @@ class LaneWorker:
             await self._unreadable(order, error)
             return None
         self._unreadable_since = self._failed_at = None
-        if plan.title != row.title and not plan.provider.is_priced_here:
+        is_same = title_mark(plan.title) == title_mark(row.title)
+        if not is_same and not plan.provider.is_priced_here:
             # The same code and price for something else: that was not agreed to.
             await self._placing.release(order, "plan_gone", only=(_S.RESERVED,))
             return None

@@ -33,7 +33,7 @@ from bot.domain.wallets import PostingKind
 from bot.services.delivery import Deliveries
 from bot.services.lanes import Lanes
 from bot.services.outbox import Outbox
-from bot.services.rows import ORDER, TOLD, lock, row_of
+from bot.services.rows import BOUND, ORDER, TOLD, lock, row_of
 from bot.services.subscriptions import begin
 from bot.services.wallets import (
     COST,
@@ -226,13 +226,16 @@ class Moves:
             )
 
     async def _is_found(self, tx: AsyncConnection, row: Row[Any]) -> bool:
-        """Whether no answer has told, and none tells now, which upstream order serves it."""
+        """Whether no answer has told, and none tells now, what serves it; or a person since."""
         outcome = await tx.scalar(
             select(AttemptRow.outcome).where(
                 AttemptRow.order_id == row.id, AttemptRow.number == row.tries
             )
         )
-        return outcome != TOLD and row.state != _S.PLACING
+        is_bound = await tx.scalar(
+            select(exists().where(MoveRow.order_id == row.id, MoveRow.note == BOUND))
+        )
+        return row.state != _S.PLACING and (outcome != TOLD or bool(is_bound))
 
     async def bind(
         self, tx: AsyncConnection, row: Row[Any], reference: str, subscription: str | None = None

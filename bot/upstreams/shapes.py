@@ -23,12 +23,23 @@ def nested_in(data: object, keys: tuple[str, ...]) -> Iterator[dict[str, object]
 
 
 def names_order(data: object) -> bool:
-    """Whether an answer holds an order's id, wherever the adapters would look for one."""
-    return any(
+    """Whether an answer holds an order's id, wherever the adapters would look for one.
+
+    A bare `id` beside a refusal is that of a request; inside of what it wraps, an order's.
+    """
+    wraps = ("order", "data", "result")
+    ids = [
         fields.get(key)
-        for fields in nested_in(data, ("order", "data", "result", "error"))
-        for key in ("order_id", "subscription_id", "id")
-    )
+        for fields in nested_in(data, (*wraps, "error"))
+        for key in ("order_id", "subscription_id")
+    ]
+    wrapped = [
+        fields_of(fields[key])
+        for fields in nested_in(data, wraps)
+        for key in wraps
+        if key in fields
+    ]
+    return any(ids) or any(fields.get("id") for fields in wrapped)
 
 
 def rows_of(data: object, keys: tuple[str, ...]) -> list[object] | None:

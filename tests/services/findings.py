@@ -12,7 +12,8 @@ from bot.domain.orders import OrderId, OrderState
 from bot.domain.wallets import PostingKind
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import GateProxySandbox
-from tests.bench import OWNER, Bench
+from bot.upstreams.sandbox_stat import StatOrder, StatProxiesSandbox
+from tests.bench import OWNER, Bench, stat_account
 
 LOST = httpx.ReadTimeout("lost")
 BACKUP = About("2026-11-22T09:00:00+00:00", "0018", 0, "", "", "")
@@ -46,6 +47,13 @@ def foreign_order(sandbox: GateProxySandbox, *, plan: str = "1") -> None:
     """Somebody buys by hand with the account of the bot."""
     token = next(iter(sandbox.accounts))
     sandbox._make(sandbox.accounts[token], token, "nodemaven", plan, Fault())
+
+
+async def bought_on_the_site(stat: StatProxiesSandbox) -> StatOrder:
+    """Somebody buys a piece on the site of the provider, where nobody gives a tag."""
+    await stat_account(httpx.MockTransport(stat.handle)).upstream.place("", "captcha", 1, "a")
+    stat.orders[-1].tag = None
+    return stat.orders[-1]
 
 
 async def told(bench: Bench, kind: str) -> int:

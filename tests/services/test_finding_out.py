@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -14,8 +13,8 @@ from bot.domain.money import usd
 from bot.domain.orders import OrderState
 from bot.services.other_ids import OtherIds
 from bot.upstreams.pretence import Fault
-from bot.upstreams.sandbox import GateProxySandbox, SandboxOrder
-from tests.bench import OWNER, Bench, HandClock, opened
+from bot.upstreams.sandbox import SandboxOrder
+from tests.bench import OWNER, Bench
 from tests.services.findings import (
     BACKUP,
     LOST,
@@ -173,77 +172,6 @@ async def test_a_list_that_hides_the_newest_order_never_counts_as_nothing_found(
 
     assert await state(bench, line.order.id) is OrderState.DELIVERED
     assert len(bench.sandbox.orders) == 2
-
-
-@pytest.mark.parametrize(
-    ("is_made", "topped_up", "became"),
-    [
-        (False, "", OrderState.RELEASED),
-        (True, "", OrderState.REVIEW),
-        (True, "1000", OrderState.REVIEW),
-    ],
-)
-async def test_of_the_first_order_an_empty_list_proves_nothing_once_money_has_moved(
-    bench: Bench, is_made: bool, topped_up: str, became: OrderState
-) -> None:
-    customer = await bench.customer(1, balance="9")
-    empty = Fault(method="GET", path="/orders", body='{"success":true,"orders":[]}', times=10_000)
-    bench.sandbox.faults += [Fault(error=LOST, is_done=is_made), empty]
-    line = await bench.buy(customer)
-    await bench.work()
-    if topped_up:
-        bench.sandbox.set_balance(next(iter(bench.sandbox.accounts)), topped_up)
-
-    await bench.pass_time(31 * 60, step=10)
-
-    assert await state(bench, line.order.id) is became
-    assert len(bench.sandbox.orders) == is_made
-
-
-@pytest.mark.parametrize("fault", [{"error": LOST}, {"status": 502, "code": "provider_error"}])
-async def test_of_the_first_order_an_unmoved_balance_proves_that_what_is_listed_is_older(
-    database_url: str, sandbox: GateProxySandbox, clock: HandClock, fault: dict[str, Any]
-) -> None:
-    foreign_order(sandbox)
-    clock.turn(86_400)
-    empty = Fault(method="GET", path="/orders", body='{"success":true,"orders":[]}', times=10_000)
-    sandbox.faults.append(empty)
-    async with opened(database_url, sandbox, clock) as bench:
-        customer = await bench.customer(1, balance="20")
-        sandbox.faults.append(Fault(**fault))
-        line = await bench.buy(customer)
-        await bench.work()
-
-        sandbox.faults.clear()
-        await bench.pass_time(120, step=5)
-
-        found = await bench.shop.orders.find(line.order.id)
-        assert (found.state, found.reason) == (OrderState.REVIEW, "too_many_candidates")
-
-
-@pytest.mark.parametrize("tries", [0, 1])
-async def test_a_restored_first_order_that_an_empty_list_hides_is_not_given_back(
-    bench: Bench, tries: int
-) -> None:
-    customer = await bench.customer(1, balance="9")
-    bench.sandbox.faults += [Fault(status=409, code="order_processing")] * tries
-    line = await bench.buy(customer)
-    if tries:
-        await bench.work()
-    # In the books that are lost, hers was made.
-    foreign_order(bench.sandbox)
-    empty = Fault(method="GET", path="/orders", body='{"success":true,"orders":[]}', times=10_000)
-    bench.sandbox.faults[:] = [empty]
-    await bench.shop.restores.open(BACKUP, None)
-    for lane in bench.shop.lanes:
-        lane.is_listed = False
-    bench.restart_workers()
-    await bench.pass_time(60, step=5)
-
-    await bench.shop.cases.keep_waiting(line.order.id, OWNER)
-    await bench.pass_time(40 * 60, step=10)
-
-    assert await state(bench, line.order.id) is OrderState.REVIEW
 
 
 async def test_a_list_that_shows_the_oldest_first_is_read_to_its_newest(
@@ -585,6 +513,55 @@ async def test_no_customer_pays_twice_for_what_an_owner_binds_under_another_id(
     await bench.shop.cases.bind(line.order.id, listed.id, OWNER)
     await bench.pass_time(100)
 
+    found = await bench.shop.orders.find(line.order.id)
+    assert (found.state, found.reason) == (OrderState.REVIEW, "delivered_before")
+
+
+async def test_no_customer_pays_twice_for_what_is_bound_in_the_place_of_what_was_told(
+    bench: Bench,
+) -> None:
+    bench.sandbox.list_has_ids = False
+    customer = await bench.customer(1, balance="20")
+    await bench.work()
+    bench.sandbox.list_lag = 20
+    await bench.buy(customer)
+    await bench.work()
+    bench.sandbox.faults.append(Fault(pending=10_000))
+    line = await bench.buy(customer)
+    await bench.pass_time(40 * 60, step=20)
+    assert await state(bench, line.order.id) is OrderState.REVIEW
+
+    _, listed = await bench.shop.cases.strays(line.order.id)
+    first = f"{bench.sandbox.orders[0].reference}_listed"
+    (of_first,) = [one for one in listed if one.reference == first]
+    await bench.shop.cases.bind(line.order.id, of_first.id, OWNER)
+    await bench.pass_time(100)
+
+    found = await bench.shop.orders.find(line.order.id)
+    assert (found.state, found.reason) == (OrderState.REVIEW, "delivered_before")
+
+
+async def test_what_another_order_of_the_customer_may_be_is_not_found_a_third_time(
+    bench: Bench,
+) -> None:
+    bench.sandbox.list_has_ids = False
+    bench.sandbox.repeats = True
+    customer = await bench.customer(1, balance="40")
+    await bench.work()
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    await bench.buy(customer)
+    await bench.pass_time(400, step=20)
+    await bench.refresh()
+    bench.sandbox.list_lag = 8
+    await bench.buy(customer)
+    await bench.work()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(customer)
+    await bench.work()
+
+    await bench.pass_time(60)
+
+    assert len(bench.sandbox.orders) == 2
     found = await bench.shop.orders.find(line.order.id)
     assert (found.state, found.reason) == (OrderState.REVIEW, "delivered_before")
 

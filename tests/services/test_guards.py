@@ -321,7 +321,7 @@ async def test_an_answer_that_names_an_order_known_before_delivers_nothing(bench
     [
         ("500 MB", OrderState.RELEASED),
         ("One for all", OrderState.RELEASED),
-        ("1 GB", OrderState.DELIVERED),
+        ("1gb", OrderState.DELIVERED),
     ],
 )
 async def test_nobody_gets_another_plan_for_the_same_price(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -14,13 +13,14 @@ from bot.domain.money import usd
 from bot.domain.orders import Claim, OrderState
 from bot.domain.wallets import PostingKind
 from bot.upstreams.pretence import Fault
-from bot.upstreams.sandbox import GateProxySandbox, SandboxOrder
-from bot.upstreams.sandbox_stat import StatOrder, StatProxiesSandbox
-from tests.bench import OWNER, Bench, HandClock, opened, stat_account, stat_sandbox_for
+from bot.upstreams.sandbox import SandboxOrder
+from bot.upstreams.sandbox_stat import StatProxiesSandbox
+from tests.bench import OWNER, Bench
 from tests.faults.races import delivered_piece
 from tests.services.findings import (
     LOST,
     booked_as_loss,
+    bought_on_the_site,
     foreign_order,
     restored_with_two_made,
     state,
@@ -30,27 +30,6 @@ from tests.services.findings import (
 )
 
 BY_HAND = "gate.example.com:8080:anna{}:secret"
-
-
-@pytest.fixture
-def stat(clock: HandClock) -> StatProxiesSandbox:
-    return stat_sandbox_for(clock)
-
-
-@pytest.fixture
-async def both(
-    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
-) -> AsyncIterator[Bench]:
-    """A shop that sells of both upstreams."""
-    async with opened(database_url, sandbox, clock, stat) as bench:
-        yield bench
-
-
-async def bought_on_the_site(stat: StatProxiesSandbox) -> StatOrder:
-    """Somebody buys a piece on the site of the provider, where nobody gives a tag."""
-    await stat_account(httpx.MockTransport(stat.handle)).upstream.place("", "captcha", 1, "a")
-    stat.orders[-1].tag = None
-    return stat.orders[-1]
 
 
 @pytest.mark.parametrize(

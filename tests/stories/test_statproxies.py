@@ -373,6 +373,23 @@ async def test_an_answer_with_our_tag_is_believed_though_it_is_older(
     assert len(stat.orders) == 2
 
 
+@ON_SQLITE
+async def test_what_was_listed_before_a_retry_is_found_by_its_tag(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await buy(customer, 1)
+    await app.pass_time(301)
+    busy = Fault(status=429, body='{"error":"busy"}', is_done=True, headers={"Retry-After": "60"})
+    stat.faults.append(busy)
+    await buy(customer, 1)
+    stat.faults.append(Fault(error=httpx.ReadTimeout("lost")))
+
+    await app.pass_time(120, step=5)
+
+    assert await app.state(customer) is OrderState.DELIVERED
+    assert len(stat.orders) == 2
+
+
 async def test_what_was_not_made_is_given_back_by_a_list_that_shows_what_was_cancelled(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:

@@ -144,7 +144,6 @@ async def test_the_code_of_a_refused_order_says_what_is_known(
     [
         {"order": {"order_id": "ord_1"}},
         {"order_id": "ord_1"},
-        {"id": "ord_1"},
         {"data": {"order_id": "ord_1"}},
         {"result": {"order": {"id": "ord_1"}}},
         {"error": {"order_id": "ord_1"}},
@@ -161,6 +160,14 @@ async def test_a_refusal_that_names_an_order_is_no_refusal(
         await gateproxy(httpx.Response(400, json=body)).place("nodemaven", "1", 1, "")
 
     assert (failed.value.code, failed.value.documented) == ("refused_with_order", False)
+
+
+async def test_a_refusal_that_names_its_request_is_one() -> None:
+    error = {"code": "order_processing", "message": "no", "id": "req_1"}
+    body = {"success": False, "id": "req_1", "error": error}
+
+    with pytest.raises(Busy):
+        await gateproxy(httpx.Response(409, json=body)).place("nodemaven", "1", 1, "")
 
 
 @pytest.mark.parametrize("code", ["order_not_found", "proxy_not_found", "usage_not_available"])

@@ -176,12 +176,12 @@ class Doubts:
             if mine is not None:
                 candidates.remove(mine)
                 await self._adopt(row, mine.reference)
-            elif not listing.is_proof:
-                log.warning("list is no proof", lane=self._lane.id)
-                await self._look_later(row, is_proof=False)
             elif self._oldest_after(set_apart, row) is not None:
                 # First seen after a restore, or on two lanes: it may be this order's all the same.
                 await self._placing.review(OrderId(row.id), "too_many_candidates")
+            elif not listing.is_proof:
+                log.warning("list is no proof", lane=self._lane.id)
+                await self._look_later(row, is_proof=False)
             elif listing.began_at >= self._over_at[_quarantine(row)]:
                 await self._placing.release(
                     OrderId(row.id),

@@ -173,7 +173,7 @@ def test_confirm_shows_the_numbers_and_the_button_carries_them() -> None:
                 quantity=1,
                 micros=4_200_000,
                 days=0,
-                title="6c31b6",
+                title="688477",
                 intent="c0ffee00c0ffee00",
                 again=False,
             ),

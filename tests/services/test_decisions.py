@@ -99,8 +99,8 @@ async def meanwhile(
 
     async with asyncio.TaskGroup() as tasks:
 
-        async def slow(*args: Any) -> OrderId | None:
-            found = await holder(*args)
+        async def slow(*args: Any, **named: Any) -> OrderId | None:
+            found = await holder(*args, **named)
             if not begun:
                 begun.append(tasks.create_task(told()))
                 # It goes as far as it can: to its end, or to where it waits for the first.

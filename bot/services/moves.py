@@ -33,7 +33,7 @@ from bot.domain.wallets import PostingKind
 from bot.services.delivery import Deliveries
 from bot.services.lanes import Lanes
 from bot.services.outbox import Outbox
-from bot.services.rows import BOUND, ORDER, TOLD, lock, row_of
+from bot.services.rows import IS_TOLD, ORDER, TOLD, lock, row_of
 from bot.services.subscriptions import begin
 from bot.services.wallets import (
     COST,
@@ -227,15 +227,10 @@ class Moves:
 
     async def _is_found(self, tx: AsyncConnection, row: Row[Any]) -> bool:
         """Whether no answer has told, and none tells now, what serves it; or a person since."""
-        outcome = await tx.scalar(
-            select(AttemptRow.outcome).where(
-                AttemptRow.order_id == row.id, AttemptRow.number == row.tries
-            )
-        )
-        is_bound = await tx.scalar(
-            select(exists().where(MoveRow.order_id == row.id, MoveRow.note == BOUND))
-        )
-        return row.state != _S.PLACING and (outcome != TOLD or bool(is_bound))
+        if row.state == _S.PLACING:
+            return False
+        told = select(OrderRow.id).where(OrderRow.id == row.id, IS_TOLD)
+        return await tx.scalar(told) is None
 
     async def bind(
         self, tx: AsyncConnection, row: Row[Any], reference: str, subscription: str | None = None

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.db.models import PostingRow
+from bot.domain.customers import Customer
 from bot.domain.money import usd
 from bot.domain.orders import Claim, OrderState
 from bot.domain.wallets import PostingKind
@@ -32,6 +33,17 @@ from tests.services.findings import (
 BY_HAND = "gate.example.com:8080:anna{}:secret"
 
 
+async def clash(bench: Bench, customer: Customer) -> OrderState:
+    """What becomes of an order that was not made while a stranger buys the same."""
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(customer)
+    await bench.work()
+    foreign_order(bench.sandbox)
+    await bench.pass_time(60)
+    return await state(bench, line.order.id)
+
+
 @pytest.mark.parametrize(
     ("fault", "strangers"),
     [({"status": 400, "code": "invalid_json"}, 1), ({"error": LOST}, 2)],
@@ -53,14 +65,7 @@ async def test_what_was_given_back_explains_one_strangers_order_or_none(
         await bench.pass_time(301, step=60)
         assert (await told(bench, "shared_account") > 0) is (number == strangers)
 
-    await bench.refresh()
-    bench.sandbox.faults.append(Fault(error=LOST))
-    line = await bench.buy(ann)
-    await bench.work()
-    foreign_order(bench.sandbox)
-    await bench.pass_time(60)
-
-    assert await state(bench, line.order.id) is OrderState.REVIEW
+    assert await clash(bench, ann) is OrderState.REVIEW
 
 
 async def test_an_order_under_review_explains_one_order_and_no_second(bench: Bench) -> None:
@@ -75,14 +80,7 @@ async def test_an_order_under_review_explains_one_order_and_no_second(bench: Ben
         await bench.pass_time(301, step=60)
     assert len(await booked_as_loss(bench)) == 2
     assert await told(bench, "shared_account") == 1
-    await bench.refresh()
-    bench.sandbox.faults.append(Fault(error=LOST))
-    line = await bench.buy(ben)
-    await bench.work()
-    foreign_order(bench.sandbox)
-    await bench.pass_time(60)
-
-    assert await state(bench, line.order.id) is OrderState.REVIEW
+    assert await clash(bench, ben) is OrderState.REVIEW
 
 
 async def test_an_order_under_review_that_has_its_own_explains_no_other(bench: Bench) -> None:
@@ -98,14 +96,7 @@ async def test_an_order_under_review_that_has_its_own_explains_no_other(bench: B
     foreign_order(bench.sandbox)
     await bench.pass_time(301, step=60)
     assert len(await booked_as_loss(bench)) == 1
-    await bench.refresh()
-    bench.sandbox.faults.append(Fault(error=LOST))
-    line = await bench.buy(eve)
-    await bench.work()
-    foreign_order(bench.sandbox)
-    await bench.pass_time(60)
-
-    assert await state(bench, line.order.id) is OrderState.REVIEW
+    assert await clash(bench, eve) is OrderState.REVIEW
 
 
 async def test_what_an_owner_binds_says_nothing_of_the_tags_of_a_list(

@@ -353,15 +353,20 @@ async def test_of_the_first_order_a_refusal_in_their_own_form_is_given_back(
     assert await customer.balance() == usd("10")
 
 
-@ON_SQLITE
-async def test_an_answer_with_our_tag_is_believed_though_it_is_older(
-    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
-) -> None:
+async def made_though_busy(app: ShopFloor, customer: Customer, stat: StatProxiesSandbox) -> None:
+    """A second order is made and answered as if it were not: it is asked for again in a minute."""
     await buy(customer, 1)
     await app.pass_time(301)
     busy = Fault(status=429, body='{"error":"busy"}', is_done=True, headers={"Retry-After": "60"})
     stat.faults.append(busy)
     await buy(customer, 1)
+
+
+@ON_SQLITE
+async def test_an_answer_with_our_tag_is_believed_though_it_is_older(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    await made_though_busy(app, customer, stat)
     made = stat.orders[-1]
     again = {"response": "success", "order_id": made.reference}
     stat.faults.append(Fault(body=json.dumps(again | {"subscription_id": made.subscription})))
@@ -377,11 +382,7 @@ async def test_an_answer_with_our_tag_is_believed_though_it_is_older(
 async def test_what_was_listed_before_a_retry_is_found_by_its_tag(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
-    await buy(customer, 1)
-    await app.pass_time(301)
-    busy = Fault(status=429, body='{"error":"busy"}', is_done=True, headers={"Retry-After": "60"})
-    stat.faults.append(busy)
-    await buy(customer, 1)
+    await made_though_busy(app, customer, stat)
     stat.faults.append(Fault(error=httpx.ReadTimeout("lost")))
 
     await app.pass_time(120, step=5)

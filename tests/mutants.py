@@ -597,6 +597,13 @@ MUTANTS: Final = (
         _STAT + "test_an_answer_with_our_tag_is_believed_though_it_is_older",
     ),
     Mutant(
+        "what an owner bound cancelled as another product",
+        _MOVES,
+        "                plan = listed.plan or plan\n",
+        "                pass\n",
+        _STRAY + "test_what_an_owner_binds_is_cancelled_as_the_product_it_is",
+    ),
+    Mutant(
         "proxies found again refused to their own customer",
         "bot/services/fingerprints.py",
         "literal(is_found), or_(~is_listed, unlisted))",

@@ -236,7 +236,8 @@ class Moves:
         self, tx: AsyncConnection, row: Row[Any], reference: str, subscription: str | None = None
     ) -> None:
         """Bind an upstream order to the order that names it, and begin its subscription."""
-        bound = await tx.scalar(
+        lane = LaneId(row.lane_id)
+        bound = await tx.execute(
             update(UpstreamOrderRow)
             .where(
                 UpstreamOrderRow.lane_id == row.lane_id,
@@ -247,9 +248,10 @@ class Moves:
                 order_id=row.id,
                 subscription=func.coalesce(UpstreamOrderRow.subscription, subscription),
             )
-            .returning(UpstreamOrderRow.id)
+            .returning(UpstreamOrderRow.plan)
         )
-        if bound is None:
+        listed = bound.one_or_none()
+        if listed is None:
             await tx.execute(
                 insert(UpstreamOrderRow).values(
                     lane_id=row.lane_id,
@@ -265,8 +267,11 @@ class Moves:
                 )
             )
         if row.days is not None:
-            lane, now = LaneId(row.lane_id), self._clock.now()
-            await begin(tx, lane, reference, row.plan, now, OrderId(row.id))
+            # A person may bind what was made of another plan: it is cancelled as what it is.
+            plan, opened = row.plan, self._lanes.get(lane)
+            if listed is not None and opened is not None and opened.tells_plans_apart:
+                plan = listed.plan or plan
+            await begin(tx, lane, reference, plan, self._clock.now(), OrderId(row.id))
 
     async def let_go(self, tx: AsyncConnection, row: Row[Any]) -> None:
         """Unbind what the upstream made, so that the late watch books and tells what was paid."""

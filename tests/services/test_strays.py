@@ -153,6 +153,31 @@ async def test_what_an_owner_binds_in_the_place_of_what_was_told_says_nothing_of
     assert lane.list_tells_tags
 
 
+async def test_what_an_owner_binds_is_cancelled_as_the_product_it_is(
+    both: Bench, stat: StatProxiesSandbox
+) -> None:
+    ann = await both.customer(1, balance="20")
+    await delivered_piece(both, ann)
+    await both.pass_time(301, step=60)
+    await both.refresh()
+    stat.faults.append(Fault(error=LOST))
+    order = (await both.buy(ann, "statproxies", "x1")).order.id
+    await both.work()
+    made = await bought_on_the_site(stat)
+    await both.pass_time(60, step=10)
+
+    stat.faults.append(unreadable("*/list"))
+    await both.pass_time(32 * 60, step=10)
+    assert await state(both, order) is OrderState.REVIEW
+    stat.faults.clear()
+    _, (found, *_) = await both.shop.cases.strays(order)
+    await both.shop.cases.bind(order, found.id, OWNER)
+    await both.shop.cancellations.step()
+
+    assert made.product == "captcha"
+    assert made.cancelled_at is not None
+
+
 async def test_what_has_our_tag_is_lost_but_nobody_elses(
     both: Bench, stat: StatProxiesSandbox
 ) -> None:

@@ -31,6 +31,7 @@ from bot.services.catalog import Catalog
 from bot.services.customers import Customers
 from bot.services.delivery import Deliveries
 from bot.services.desk import ShopDesk
+from bot.services.exchange_moves import ExchangeMoves
 from bot.services.exchanges import Exchanges
 from bot.services.formats import Formats
 from bot.services.fulfilment import LaneWorker
@@ -229,9 +230,11 @@ async def build(
         proofs = Proofs(database, clock, vault, orders, outbox, tester(settings, clock))
         search = Search(database, vault, catalog, customers, orders)
         cancellations = Cancellations(database, clock, lanes, outbox)
+        looks = Looks(clock, lanes, orders)
         exchanges = Exchanges(
-            database, clock, lanes, orders, deliveries, outbox, Looks(clock, lanes, orders)
-        )
+            database, clock, lanes, orders, outbox, looks,
+            ExchangeMoves(database, clock, lanes, deliveries, outbox, looks),
+        )  # fmt: skip
         jobs = Jobs(
             clock, database=database, lease=lease, backups=backups, catalog=catalog, lanes=lanes,
             placing=placing, abandoned=abandoned, cancellations=cancellations,

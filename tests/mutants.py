@@ -43,6 +43,7 @@ _FULFILMENT: Final = "bot/services/fulfilment.py"
 _DOUBTS: Final = "bot/services/doubts.py"
 _WALLETS: Final = "bot/services/wallets.py"
 _EXCHANGES: Final = "bot/services/exchanges.py"
+_EXCHANGE_MOVES: Final = "bot/services/exchange_moves.py"
 _LOOKS: Final = "bot/services/looks.py"
 _LOST_EXCHANGES: Final = "bot/services/lost_exchanges.py"
 _SESSION: Final = "bot/db/session.py"
@@ -750,22 +751,22 @@ MUTANTS: Final = (
     Mutant(
         "an exchange sent again after a restart",
         _EXCHANGES,
-        'await self._unclear(row, "interrupted")',
-        "await self._move(row, _S.ASKED)",
+        'await self._moves.unclear(row, "interrupted")',
+        "await self._moves.move(row, _S.ASKED)",
         _EXCHANGE + "test_what_a_crash_left_behind_is_read_and_not_sent",
     ),
     Mutant(
         "an exchange sent again after a lost answer",
         _EXCHANGES,
-        "await self._unclear(row, unclear.code)",
-        "await self._move(row, _S.ASKED)",
+        "await self._moves.unclear(row, unclear.code)",
+        "await self._moves.move(row, _S.ASKED)",
         _EXCHANGE + "test_a_lost_answer_is_read_again_and_never_sent_again",
     ),
     Mutant(
         "an exchange taken for undone after a lost answer",
         _EXCHANGES,
-        "await self._unclear(row, unclear.code)",
-        "await self._end(row, _ANSWERED, _S.REFUSED, unclear.code)",
+        "await self._moves.unclear(row, unclear.code)",
+        "await self._moves.end(row, ANSWERED, _S.REFUSED, unclear.code)",
         _EXCHANGE + "test_a_lost_answer_is_read_again_and_never_sent_again",
     ),
     Mutant(
@@ -777,29 +778,29 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a refunded order exchanged",
-        _EXCHANGES,
+        _EXCHANGE_MOVES,
         "        return state == OrderState.DELIVERED",
         "        return True",
         _EXCHANGED + "test_an_order_refunded_while_others_are_sent_is_not_exchanged",
     ),
     Mutant(
         "new proxies for somebody who has the money back",
-        _EXCHANGES,
-        "if not await self._is_there(tx, order):",
+        _EXCHANGE_MOVES,
+        "if not await self.is_there(tx, order):",
         "if False:",
         _EXCHANGED + "test_nobody_gets_new_proxies_of_an_order_refunded_while_it_is_read",
     ),
     Mutant(
         "an exchange ended on an old look",
-        _EXCHANGES,
-        "_UNSENT = (_S.ASKED,)",
-        "_UNSENT = (_S.ASKED, _S.SENDING, _S.READING, _S.UNCLEAR)",
+        _EXCHANGE_MOVES,
+        "UNSENT: Final = (_S.ASKED,)",
+        "UNSENT: Final = (_S.ASKED, _S.SENDING, _S.READING, _S.UNCLEAR)",
         _EXCHANGED
         + "test_what_another_process_has_sent_meanwhile_is_not_ended_by_an_old_look",
     ),
     Mutant(
         "an exchange moved without its compare-and-set",
-        _EXCHANGES,
+        _EXCHANGE_MOVES,
         ".where(ExchangeRow.id == row.id, ExchangeRow.state.in_(sources))",
         ".where(ExchangeRow.id == row.id)",
         _EXCHANGED
@@ -835,7 +836,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "new proxies told in a transaction of their own",
-        _EXCHANGES,
+        _EXCHANGE_MOVES,
         "await self._deliveries.replace(tx, order, delivery, raw)",
         "await self._deliveries.replace(tx, order, delivery, raw)" + _AGAIN,
         _EXCHANGED
@@ -851,7 +852,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an old reading in the place of newer proxies",
-        _EXCHANGES,
+        _EXCHANGE_MOVES,
         "return is_there and not await tx.scalar(select(moved))",
         "return is_there",
         _EXCHANGED + "test_an_old_reading_never_takes_the_place_of_newer_proxies",
@@ -880,7 +881,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a lost exchange given up on an old reading",
-        _EXCHANGES,
+        _EXCHANGE_MOVES,
         "if since is not None and not await self._is_still(tx, row, since):",
         "if False:",
         _RESTORED + "test_a_wish_of_today_is_not_undone_by_what_is_read_after_a_restore",
@@ -888,8 +889,8 @@ MUTANTS: Final = (
     Mutant(
         "a lost exchange given up while another one may be done late",
         _EXCHANGES,
-        "if is_sure and is_same and await self._let_be(row, began_at - SURE):",
-        "if is_sure and is_same and await self._let_be(row, began_at):",
+        "if is_sure and is_same and await self._moves.let_be(row, began_at - SURE):",
+        "if is_sure and is_same and await self._moves.let_be(row, began_at):",
         _RESTORED + "test_a_wish_of_today_that_is_done_late_is_found_beside_the_lost_one",
     ),
     Mutant(
@@ -908,7 +909,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an exchange read for as long as a clock was ahead",
-        _EXCHANGES,
+        _EXCHANGE_MOVES,
         "                sent_at=min(row.sent_at, now),\n",
         "",
         _EXCHANGED + "test_no_exchange_waits_as_long_as_a_clock_was_ahead",
@@ -923,7 +924,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an exchange undone by an owner's late word",
-        _EXCHANGES,
+        _EXCHANGE_MOVES,
         "if not await self._is_still(tx, row, row.asked_at, _MADE):",
         "if False:",
         _RESTORED
@@ -931,7 +932,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "no word on a lost exchange after one that was not done",
-        _EXCHANGES,
+        _EXCHANGE_MOVES,
         "if not await self._is_still(tx, row, row.asked_at, _MADE):",
         "if not await self._is_still(tx, row, row.asked_at):",
         _RESTORED

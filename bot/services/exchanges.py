@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, and_, exists, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Row, and_, insert, or_, select, update
 
 from bot.db.models import ExchangeRow, LaneRow, OrderRow
 from bot.db.session import Database
@@ -28,30 +27,24 @@ from bot.domain.exchanges import (
     LOST,
     READ_FOR,
     READABLE,
-    REFUNDED,
-    UNDER_WAY,
     Exchanged,
     ExchangeState,
 )
 from bot.domain.notices import (
     ExchangeToDeliver,
-    ExchangeTold,
-    Notice,
-    OrderDecided,
-    OrderExchanged,
     Trouble,
 )
-from bot.domain.orders import CustomerId, Delivery, LaneId, OrderId, OrderState
-from bot.services.delivery import Deliveries, proxies_in
+from bot.domain.orders import CustomerId, LaneId, OrderId, OrderState
+from bot.services.delivery import proxies_in
+from bot.services.exchange_moves import ANSWERED, UNSENT, ExchangeMoves
 from bot.services.lane import Lane
 from bot.services.lanes import Lanes
 from bot.services.looks import Looks
-from bot.services.lost_exchanges import IS_LOST, forget_lost, is_over
+from bot.services.lost_exchanges import IS_LOST, is_over
 from bot.services.orders import INTENT, Orders
 from bot.services.outbox import Outbox
 from bot.services.placing import LONGEST, SEND_WITHIN, WATCHED_FOR
 from bot.services.strays import WATCH
-from bot.services.wallets import owner
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -69,11 +62,6 @@ LACKING_FOR = timedelta(days=7)
 
 _S = ExchangeState
 _UNDER_WAY = ExchangeRow.ended_at.is_(None)
-_UNSENT = (_S.ASKED,)
-_MADE = (_S.DONE,)
-_ENDED = frozenset(_S) - UNDER_WAY
-_ANSWERED = (_S.SENDING, _S.UNCLEAR)
-"""Of a request that was answered: another process may have taken it for one that broke off."""
 
 
 class Exchanges:
@@ -88,17 +76,17 @@ class Exchanges:
         clock: Clock,
         lanes: Lanes,
         orders: Orders,
-        deliveries: Deliveries,
         outbox: Outbox,
         looks: Looks,
+        moves: ExchangeMoves,
     ) -> None:
         self._database = database
         self._clock = clock
         self._lanes = lanes
         self._orders = orders
-        self._deliveries = deliveries
         self._outbox = outbox
         self._looks = looks
+        self._moves = moves
 
     async def under_way(self, customer: CustomerId, order: OrderId) -> Exchanged | None:
         """The exchange of the customer's own order that has not ended; else `NotFound`."""
@@ -117,7 +105,7 @@ class Exchanges:
         line = await self._orders.line(customer, order)
         now = self._clock.now()
         async with self._database.write() as tx:
-            is_there = await self._is_there(tx, order)
+            is_there = await self._moves.is_there(tx, order)
             known = (
                 await tx.execute(
                     select(ExchangeRow.state)
@@ -156,12 +144,12 @@ class Exchanges:
         delivery = proxies_in(pasted, row.quantity)
         if await self._looks.holds(order, delivery):
             is_mine = (
-                await self._let_be(row)
+                await self._moves.let_be(row)
                 if row.error == LOST
-                else await self._end(row, READABLE, _S.UNCHANGED, by=by)
+                else await self._moves.end(row, READABLE, _S.UNCHANGED, by=by)
             )
         else:
-            is_mine = await self._replace(row, delivery, "", by=by)
+            is_mine = await self._moves.replace(row, delivery, "", by=by)
         if not is_mine:
             raise TooLate
 
@@ -174,7 +162,7 @@ class Exchanges:
                     await self._send(row)
                 case _S.SENDING:
                     # Nothing is in flight here: a crash or another process left it behind.
-                    await self._unclear(row, "interrupted")
+                    await self._moves.unclear(row, "interrupted")
                 case _:
                     await self._read(row)
 
@@ -196,7 +184,7 @@ class Exchanges:
             await self._look_late(row)
         for row in await self._rows(and_(IS_LOST, _is_due(now)), AT_ONCE):
             if is_over(row, self._clock.now()) or self._is_said(row):
-                await self._let_be(row)
+                await self._moves.let_be(row)
             else:
                 await self._look_late(row)
 
@@ -205,16 +193,16 @@ class Exchanges:
         exchange = None if lane is None else lane.upstream.exchange
         is_there = row.order_state == OrderState.DELIVERED and row.upstream_order_id is not None
         if lane is None or exchange is None or not is_there:
-            await self._end(row, _UNSENT, _S.REFUSED, "unavailable")
+            await self._moves.end(row, UNSENT, _S.REFUSED, "unavailable")
             return
         if not lane.may_exchange(now):
-            await self._end(row, _UNSENT, _S.LACKING, "known")
+            await self._moves.end(row, UNSENT, _S.LACKING, "known")
             return
-        if not await self._begin(row):
+        if not await self._moves.begin(row):
             return
         if self._clock.elapsed() - started > SEND_WITHIN.total_seconds():
             # Somebody else may have taken it for one that was interrupted.
-            await self._unclear(row, "too_late_to_send")
+            await self._moves.unclear(row, "too_late_to_send")
             return
         try:
             await exchange.exchange(row.upstream_order_id)
@@ -222,32 +210,18 @@ class Exchanges:
             await self._lacking(row, lane, lacking.code)
         except OutOfService as cause:
             await self._lanes.out_of_service(lane, cause)
-            await self._end(row, _ANSWERED, _S.REFUSED, cause.code)
+            await self._moves.end(row, ANSWERED, _S.REFUSED, cause.code)
         except (Busy, NotSent) as error:
             if row.tries + 1 >= MOST_TRIES:
-                await self._end(row, _ANSWERED, _S.REFUSED, error.code)
+                await self._moves.end(row, ANSWERED, _S.REFUSED, error.code)
             else:
-                await self._move(row, _S.ASKED, error=error.code, next_at=now + PAUSE)
+                await self._moves.move(row, _S.ASKED, error=error.code, next_at=now + PAUSE)
         except Refused as refusal:
-            await self._end(row, _ANSWERED, _S.REFUSED, refusal.code)
+            await self._moves.end(row, ANSWERED, _S.REFUSED, refusal.code)
         except Unclear as unclear:
-            await self._unclear(row, unclear.code)
+            await self._moves.unclear(row, unclear.code)
         else:
-            await self._move(row, _S.READING)
-
-    async def _begin(self, row: Row[Any]) -> bool:
-        """Committed before the first byte leaves; not for an order that was refunded meanwhile."""
-        async with self._database.write() as tx:
-            if not await self._is_there(tx, row.order_id):
-                return False
-            values = {"tries": ExchangeRow.tries + 1, "sent_at": self._clock.now()}
-            return await self._set(tx, row, _UNSENT, state=_S.SENDING, **values)
-
-    async def _unclear(self, row: Row[Any], code: str) -> None:
-        log.warning("exchange unclear", exchange=row.id, order=row.order_id, code=code)
-        async with self._database.write() as tx:
-            if await self._set(tx, row, (_S.SENDING,), state=_S.UNCLEAR, error=code):
-                await self._tell(tx, row, _S.UNCLEAR)
+            await self._moves.move(row, _S.READING)
 
     async def _lacking(self, row: Row[Any], lane: Lane, code: str) -> None:
         """Offer it nobody on this account for a while, and tell the owners why."""
@@ -260,13 +234,13 @@ class Exchanges:
                 tx, Trouble("no_exchange", code), dedupe=f"no_exchange:{lane.id}:{until:%Y%m%d}"
             )
         lane.no_exchange_until = until
-        await self._end(row, _ANSWERED, _S.LACKING, code)
+        await self._moves.end(row, ANSWERED, _S.LACKING, code)
 
     async def _read(self, row: Row[Any]) -> None:
         """Find out what the order holds now, and deliver it if that is something else."""
         lane, now, order = self._lane(row), self._clock.now(), OrderId(row.order_id)
         if row.order_state != OrderState.DELIVERED:
-            await self._drop(row)
+            await self._moves.drop(row)
             return
         if lane is not None and lane.is_by_hand:
             await self._ask_owners(row)
@@ -274,20 +248,20 @@ class Exchanges:
         look = await self._looks.at(row)
         if look is not None and look.is_new:
             try:
-                await self._replace(row, look.delivery, look.raw)
+                await self._moves.replace(row, look.delivery, look.raw)
             except DeliveredBefore as known:
                 log.warning("exchanged for another's", order=order, holder=known.order)
                 await self._ask_owners(row)
             return
         is_sure = now - row.sent_at >= SURE
         if look is not None and look.is_same and row.state == _S.UNCLEAR and is_sure:
-            await self._end(row, READABLE, _S.UNCHANGED)
+            await self._moves.end(row, READABLE, _S.UNCHANGED)
             return
         if now - row.sent_at >= READ_FOR:
             await self._ask_owners(row)
         else:
             pause = READS[min(row.checks, len(READS) - 1)]
-            await self._look_again(row, timedelta(seconds=pause))
+            await self._moves.look_again(row, timedelta(seconds=pause))
 
     async def _look_late(self, row: Row[Any]) -> None:
         order, began_at = OrderId(row.order_id), self._clock.now()
@@ -296,7 +270,7 @@ class Exchanges:
         look = await self._looks.at(row) if is_there else None
         if look is not None and look.is_new:
             try:
-                if await self._replace_late(row, look.delivery, look.raw, began_at):
+                if await self._moves.replace_late(row, look.delivery, look.raw, began_at):
                     return
             except DeliveredBefore as known:
                 log.warning("exchanged for another's", order=order, holder=known.order)
@@ -304,49 +278,9 @@ class Exchanges:
         # that ended a moment ago, with what the lost one had brought.
         is_sure = row.error == LOST and began_at - row.asked_at >= SURE
         is_same = look is not None and look.is_same
-        if is_sure and is_same and await self._let_be(row, began_at - SURE):
+        if is_sure and is_same and await self._moves.let_be(row, began_at - SURE):
             return
-        async with self._database.write() as tx:
-            await self._set(tx, row, (_S.UNCHANGED,), next_at=self._clock.now() + WATCH)
-
-    async def _replace_late(
-        self, row: Row[Any], delivery: Delivery, raw: str, read_at: datetime
-    ) -> bool:
-        """The same for what was given up, unless another exchange moved since the reading."""
-        async with self._database.write() as tx:
-            if not await self._is_still(tx, row, read_at):
-                return False
-            return await self._give(tx, row, (_S.UNCHANGED,), delivery, raw)
-
-    async def _is_still(
-        self, tx: AsyncConnection, row: Row[Any], since: datetime,
-        ends: Collection[ExchangeState] = _ENDED,
-    ) -> bool:  # fmt: skip
-        """Whether the order is there, and no other exchange of it has moved since then.
-
-        `ends`: only what has ended like this counts, beside what has not.
-        """
-        is_there = await self._is_there(tx, row.order_id)
-        ended = and_(ExchangeRow.state.in_(ends), ExchangeRow.ended_at >= since)
-        moved = exists().where(
-            ExchangeRow.order_id == row.order_id,
-            ExchangeRow.id != row.id,
-            or_(ExchangeRow.ended_at.is_(None), ended),
-        )
-        return is_there and not await tx.scalar(select(moved))
-
-    async def _let_be(self, row: Row[Any], since: datetime | None = None) -> bool:
-        """Nothing was lost with the books that a restore put away, so nothing of it is kept.
-
-        Not where another exchange has moved since `since`: the order may hold something else by
-        now, or soon.
-        """
-        async with self._database.write() as tx:
-            if since is not None and not await self._is_still(tx, row, since):
-                return False
-            let_be = await forget_lost(tx, ExchangeRow.id == row.id)
-        self._looks.end(row.id)
-        return let_be
+        await self._moves.look_late(row, WATCH)
 
     def _is_said(self, row: Row[Any]) -> bool:
         """Whether an owner has delivered it since the restore, who alone sees what it holds."""
@@ -361,110 +295,7 @@ class Exchanges:
         notice = ExchangeToDeliver(OrderId(row.order_id))
         async with self._database.write() as tx:
             await self._outbox.owe_owners(tx, notice, dedupe=f"exchange:{row.id}:{hours}")
-        await self._look_again(row, ASK_OWNERS)
-
-    async def _look_again(self, row: Row[Any], pause: timedelta) -> None:
-        async with self._database.write() as tx:
-            now = self._clock.now()
-            await self._set(
-                tx, row, READABLE, next_at=now + pause, checks=ExchangeRow.checks + 1,
-                # Sent by a clock that was ahead, it waits no longer than any other.
-                sent_at=min(row.sent_at, now),
-            )  # fmt: skip
-
-    async def _replace(
-        self, row: Row[Any], delivery: Delivery, raw: str, *, by: CustomerId | None = None
-    ) -> bool:
-        """The new credentials in the place of the old ones: sealed, found by, and owed at once."""
-        async with self._database.write() as tx:
-            if row.error != LOST:
-                return await self._give(tx, row, READABLE, delivery, raw, by=by)
-            # An owner may have looked before a later exchange, which holds by now.
-            if not await self._is_still(tx, row, row.asked_at, _MADE):
-                return False
-            return await self._give(tx, row, (_S.UNCHANGED,), delivery, raw, by=by)
-
-    async def _give(
-        self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],
-        delivery: Delivery, raw: str, *, by: CustomerId | None = None,
-    ) -> bool:  # fmt: skip
-        """Not to somebody who has the money back: then nothing was given, and False."""
-        order = OrderId(row.order_id)
-        if not await self._is_there(tx, order):
-            return False
-        if not await self._close(tx, row, sources, _S.DONE, by):
-            return False
-        await self._deliveries.replace(tx, order, delivery, raw)
-        await self._outbox.owe(tx, CustomerId(row.customer_id), OrderExchanged(order))
-        return True
-
-    async def _drop(self, row: Row[Any]) -> None:
-        """End it without a word: of the refund, everybody was told."""
-        async with self._database.write() as tx:
-            await self._close(tx, row, READABLE, _S.UNCHANGED, None, error=REFUNDED)
-
-    async def _is_there(self, tx: AsyncConnection, order: OrderId) -> bool:
-        """Whether an order is delivered, and not refunded since.
-
-        It is the lock as well: until the end of the transaction nobody refunds it or asks for
-        another exchange.
-        """
-        state = await tx.scalar(
-            select(OrderRow.state).where(OrderRow.id == order).with_for_update()
-        )
-        return state == OrderState.DELIVERED
-
-    async def _move(self, row: Row[Any], state: ExchangeState, **values: Any) -> None:
-        async with self._database.write() as tx:
-            await self._set(tx, row, (_S.SENDING,), state=state, **values)
-
-    async def _end(
-        self, row: Row[Any], sources: Collection[ExchangeState], state: ExchangeState,
-        code: str | None = None, *, by: CustomerId | None = None,
-    ) -> bool:  # fmt: skip
-        """End it as it was found: what has moved on meanwhile may have been carried out."""
-        async with self._database.write() as tx:
-            if not await self._close(tx, row, sources, state, by, error=code):
-                return False
-            log.info("exchange ended", order=row.order_id, state=state, code=code)
-            await self._tell(tx, row, state)
-            return True
-
-    async def _close(
-        self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],
-        state: ExchangeState, by: CustomerId | None, **values: Any,
-    ) -> bool:  # fmt: skip
-        values |= {"ended_at": self._clock.now(), "ended_by": None if by is None else owner(by)}
-        is_ended = await self._set(tx, row, sources, state=state, **values)
-        self._looks.end(row.id)
-        if is_ended and by is not None:
-            decided = OrderDecided(by, OrderId(row.order_id), "exchanged")
-            await self._outbox.owe_owners(tx, decided, besides=by)
-            lane = self._lane(row)
-            if lane is None or lane.is_by_hand:
-                # Said is what it holds now: what was lost before is not to be said any more.
-                await forget_lost(tx, ExchangeRow.order_id == row.order_id)
-        return is_ended
-
-    async def _tell(self, tx: AsyncConnection, row: Row[Any], state: ExchangeState) -> None:
-        """Tell its customer, who hears no more of it than of the refund once there was one."""
-        order_state = await tx.scalar(select(OrderRow.state).where(OrderRow.id == row.order_id))
-        if order_state == OrderState.DELIVERED:
-            notice: Notice = ExchangeTold(OrderId(row.order_id), state)
-            await self._outbox.owe(tx, CustomerId(row.customer_id), notice)
-
-    async def _set(
-        self, tx: AsyncConnection, row: Row[Any], sources: Collection[ExchangeState],
-        **values: Any,
-    ) -> bool:  # fmt: skip
-        """The compare-and-set behind every step; False when somebody else was first."""
-        moved = await tx.scalar(
-            update(ExchangeRow)
-            .where(ExchangeRow.id == row.id, ExchangeRow.state.in_(sources))
-            .values(**values)
-            .returning(ExchangeRow.id)
-        )
-        return moved is not None
+        await self._moves.look_again(row, ASK_OWNERS)
 
     def _lane(self, row: Row[Any]) -> Lane | None:
         return self._lanes.get(LaneId(row.lane_id))

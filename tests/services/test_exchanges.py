@@ -163,14 +163,14 @@ async def test_an_exchange_that_leaves_too_late_is_not_sent(
 ) -> None:  # fmt: skip
     async with opened(database_url, sandbox, clock, stat) as bench:
         await wished(bench, 1)
-        really_begin = bench.shop.exchanges._begin
+        really_begin = bench.shop.exchanges._moves.begin
 
         async def frozen(row: Any) -> bool:
             has_begun = await really_begin(row)
             clock.turn(60)
             return has_begun
 
-        monkeypatch.setattr(bench.shop.exchanges, "_begin", frozen)
+        monkeypatch.setattr(bench.shop.exchanges._moves, "begin", frozen)
         await bench.shop.exchanges.step()
         await settle(bench)
 

@@ -41,6 +41,7 @@ _MOVES: Final = "bot/services/moves.py"
 _PLACING: Final = "bot/services/placing.py"
 _FULFILMENT: Final = "bot/services/fulfilment.py"
 _DOUBTS: Final = "bot/services/doubts.py"
+_FIRST_ORDERS: Final = "bot/services/first_orders.py"
 _WALLETS: Final = "bot/services/wallets.py"
 _EXCHANGES: Final = "bot/services/exchanges.py"
 _EXCHANGE_MOVES: Final = "bot/services/exchange_moves.py"
@@ -577,7 +578,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an empty list that proves what was never attempted",
-        _DOUBTS,
+        _FIRST_ORDERS,
         "held == [left.micros] * len(group)",
         "all(micros == left.micros for micros in held)",
         _FIRST
@@ -585,7 +586,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a refusal of the first order that no list proves",
-        _DOUBTS,
+        _FIRST_ORDERS,
         "bool(is_unspent or is_refused)",
         "bool(is_unspent)",
         _STAT + "test_of_the_first_order_a_refusal_in_their_own_form_is_given_back",
@@ -621,7 +622,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a first order that the list never proves",
-        _DOUBTS,
+        _FIRST_ORDERS,
         "if not is_unspent and await self._has_sold_since(group):",
         "if False:",
         _FIRST + "test_a_list_that_others_have_proven_proves_the_first_order_as_well",
@@ -673,7 +674,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "an empty list that proves that the first order was not made",
-        _DOUBTS,
+        _FIRST_ORDERS,
         "return None if left is None else held == [left.micros] * len(group)",
         "return True",
         _FIRST

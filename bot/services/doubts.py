@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, exists, or_, select, tuple_
+from sqlalchemy import Row, or_, select
 
-from bot.db.models import AttemptRow, LaneRow, UpstreamOrderRow
+from bot.db.models import LaneRow, UpstreamOrderRow
 from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.errors import UpstreamError
 from bot.domain.orders import OrderId, OrderState
 from bot.services.catalog import Catalog
+from bot.services.first_orders import FirstOrders
 from bot.services.lane import Lane
 from bot.services.lanes import Lanes
 from bot.services.listings import Listing
 from bot.services.makers import may_have_made
-from bot.services.placing import LONGEST, QUARANTINE, SHORT_QUARANTINE, Placing
+from bot.services.placing import LONGEST, QUARANTINE, Placing
 from bot.upstreams.base import Made
 
 log = structlog.get_logger()
@@ -50,6 +50,7 @@ class Doubts:
         self._catalog = catalog
         self._placing = placing
         self._lanes = lanes
+        self._first_orders = FirstOrders(lane, database, lanes)
         # When each quarantine is over, in the time that only grows. Not kept anywhere: after a
         # restart it is counted from the time of day again.
         self._over_at: dict[tuple[int, datetime], float] = {}
@@ -64,42 +65,13 @@ class Doubts:
             await self._look_all_later(doubtful)
             return
         for group in self._groups(doubtful):
-            if await self._are_first(group):
-                await self._decide_first(group, listing)
-            else:
-                await self._decide(group, listing)
-
-    async def _decide_first(self, group: list[Row[Any]], listing: Listing) -> None:
-        """Where no order of the account was known, its balance tells a list from a broken one.
-
-        An empty list looks like one that does not work, and an old order that it shows at last
-        like a new one: it is taken for ours only by its tag, or where the balance has moved.
-        Where no call tells the balance, a refusal is believed.
-        """
-        try:
-            is_unspent = await self._is_unspent(group)
-        except UpstreamError as error:
-            log.warning("balance cannot be read", lane=self._lane.id, code=error.code)
-            await self._look_all_later(group)
-            return
-        if not is_unspent and await self._has_sold_since(group):
-            # What others bought has moved the balance, and what the list shows of it proves it.
-            await self._decide(group, listing, may_be_older=True)
-            return
-        is_refused = is_unspent is None and all(map(_is_documented, group))
-        listing = replace(listing, is_proof=bool(is_unspent or is_refused))
-        await self._decide(group, listing, may_be_older=is_unspent is not False)
-
-    async def _has_sold_since(self, group: Sequence[Row[Any]]) -> bool:
-        """Whether the list has shown an order of ours that was made since."""
-        sold = exists().where(
-            UpstreamOrderRow.lane_id == self._lane.id,
-            UpstreamOrderRow.id > min(row.baseline_id for row in group),
-            UpstreamOrderRow.order_id.is_not(None),
-            UpstreamOrderRow.is_listed == 1,
-        )
-        async with self._database.read() as reader:
-            return bool(await reader.scalar(select(sold)))
+            try:
+                evidence = await self._first_orders.weigh(group, listing)
+            except UpstreamError as error:
+                log.warning("balance cannot be read", lane=self._lane.id, code=error.code)
+                await self._look_all_later(group)
+                continue
+            await self._decide(group, evidence)
 
     def begin_to_count(self, doubtful: Sequence[Row[Any]]) -> None:
         """Count the quarantines that are new here from now on.
@@ -117,28 +89,6 @@ class Doubts:
         left: timedelta = row.quarantine_until - self._clock.now()
         return min(left, QUARANTINE).total_seconds()
 
-    async def _are_first(self, group: Sequence[Row[Any]]) -> bool:
-        """Whether no upstream order was known when the first of them was attempted."""
-        known = exists().where(
-            UpstreamOrderRow.lane_id == self._lane.id,
-            UpstreamOrderRow.id <= min(row.baseline_id for row in group),
-        )
-        async with self._database.read() as reader:
-            return not await reader.scalar(select(known))
-
-    async def _is_unspent(self, group: Sequence[Row[Any]]) -> bool | None:
-        """Whether our account holds to the cent what it held before these attempts.
-
-        None where no call tells what it holds.
-        """
-        last = tuple_(AttemptRow.order_id, AttemptRow.number).in_(
-            [(row.id, row.tries) for row in group]
-        )
-        async with self._database.read() as reader:
-            held = (await reader.scalars(select(AttemptRow.balance_micros).where(last))).all()
-        left = await self._lanes.read_balance(self._lane)
-        return None if left is None else held == [left.micros] * len(group)
-
     def _groups(self, doubtful: Sequence[Row[Any]]) -> list[list[Row[Any]]]:
         if not self._lane.tells_plans_apart:
             return [list(doubtful)]
@@ -147,10 +97,7 @@ class Doubts:
             groups.setdefault((row.provider, row.plan), []).append(row)
         return list(groups.values())
 
-    async def _decide(
-        self, group: list[Row[Any]], listing: Listing, *, may_be_older: bool = False
-    ) -> None:
-        """`may_be_older`: what is listed without our tag may have been there before."""
+    async def _decide(self, group: list[Row[Any]], listing: Listing) -> None:
         listed = await self._candidates(group)
         candidates = [one for one in listed if not one.is_flagged]
         set_apart = [one for one in listed if one.is_flagged]
@@ -162,7 +109,7 @@ class Doubts:
             if len(tagged) < sum(1 for one in candidates if one.tag):
                 unsure = "too_many_candidates"
         elif candidates and (
-            may_be_older or len(listed) > len(group) or self._are_mixed(candidates, group)
+            listing.may_be_older or len(listed) > len(group) or self._are_mixed(candidates, group)
         ):
             unsure = "too_many_candidates"
         elif candidates and await self._is_shared():
@@ -264,12 +211,6 @@ class Doubts:
                 select(LaneRow.shared_until).where(LaneRow.id == self._lane.id)
             )
         return until is not None and self._clock.now() < until
-
-
-def _is_documented(row: Row[Any]) -> bool:
-    """Whether it is in doubt after an error in the upstream's own form."""
-    pause: timedelta = row.quarantine_until - row.moved_at
-    return pause <= SHORT_QUARANTINE
 
 
 def _quarantine(row: Row[Any]) -> tuple[int, datetime]:

@@ -37,6 +37,8 @@ class Listing:
     """In the time that only grows."""
     is_proof: bool
     """It showed the newest order known before; one that hides that may hide any other."""
+    may_be_older: bool = False
+    """What it shows without our tag may have been there before the orders in doubt."""
 
 
 class Listings:

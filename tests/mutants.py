@@ -577,18 +577,25 @@ MUTANTS: Final = (
         + "test_of_the_first_order_an_unmoved_balance_proves_that_what_is_listed_is_older",
     ),
     Mutant(
+        "an older order delivered as the first one after a payment into the account",
+        _FIRST_ORDERS,
+        "max(spent, default=0) == cost",
+        "any(spent)",
+        _FIRST + "test_of_the_first_order_what_was_paid_in_makes_no_older_order_ours",
+    ),
+    Mutant(
         "an empty list that proves what was never attempted",
         _FIRST_ORDERS,
-        "held == [left.micros] * len(group)",
-        "all(micros == left.micros for micros in held)",
+        "spent == [0] * len(group)",
+        "spent is not None and not any(spent)",
         _FIRST
         + "test_a_restored_first_order_that_an_empty_list_hides_is_not_given_back",
     ),
     Mutant(
         "a refusal of the first order that no list proves",
         _FIRST_ORDERS,
-        "bool(is_unspent or is_refused)",
-        "bool(is_unspent)",
+        "is_proof=is_unspent or is_refused,",
+        "is_proof=is_unspent,",
         _STAT + "test_of_the_first_order_a_refusal_in_their_own_form_is_given_back",
     ),
     Mutant(
@@ -675,8 +682,8 @@ MUTANTS: Final = (
     Mutant(
         "an empty list that proves that the first order was not made",
         _FIRST_ORDERS,
-        "return None if left is None else held == [left.micros] * len(group)",
-        "return True",
+        "is_unspent = spent == [0] * len(group)",
+        "is_unspent = True",
         _FIRST
         + "test_of_the_first_order_an_empty_list_proves_nothing_once_money_has_moved",
     ),

@@ -21,7 +21,7 @@ class FirstOrders:
     """The balance of an account tells its list from a broken one, until it has shown orders.
 
     An empty list looks like one that does not work, and an old order that it shows at last like
-    a new one: it is taken for ours only by its tag, or where the balance has moved. Where no
+    a new one: it is taken for ours only by its tag, or where just its cost was spent. Where no
     call tells the balance, a refusal is believed.
     """
 
@@ -37,13 +37,16 @@ class FirstOrders:
         """
         if not await self._are_first(group):
             return listing
-        is_unspent = await self._is_unspent(group)
+        spent = await self._spent(group)
+        is_unspent = spent == [0] * len(group)
         if not is_unspent and await self._has_sold_since(group):
             # What others bought has moved the balance, and what the list shows of it proves it.
             return replace(listing, may_be_older=True)
-        is_refused = is_unspent is None and all(map(_is_documented, group))
-        is_proof = bool(is_unspent or is_refused)
-        return replace(listing, is_proof=is_proof, may_be_older=is_unspent is not False)
+        is_refused = spent is None and all(map(_is_documented, group))
+        # Whoever pays into the account moves its balance as well.
+        cost = sum(row.cost_micros for row in group)
+        is_paid = spent is not None and max(spent, default=0) == cost
+        return replace(listing, is_proof=is_unspent or is_refused, may_be_older=not is_paid)
 
     async def _are_first(self, group: Sequence[Row[Any]]) -> bool:
         """Whether no upstream order was known when the first of them was attempted."""
@@ -54,10 +57,10 @@ class FirstOrders:
         async with self._database.read() as reader:
             return not await reader.scalar(select(known))
 
-    async def _is_unspent(self, group: Sequence[Row[Any]]) -> bool | None:
-        """Whether our account holds to the cent what it held before these attempts.
+    async def _spent(self, group: Sequence[Row[Any]]) -> list[int] | None:
+        """How much less our account holds than before each of these attempts.
 
-        None where no call tells what it holds.
+        Of each whose balance was kept; None where no call tells what it holds.
         """
         last = tuple_(AttemptRow.order_id, AttemptRow.number).in_(
             [(row.id, row.tries) for row in group]
@@ -65,7 +68,9 @@ class FirstOrders:
         async with self._database.read() as reader:
             held = (await reader.scalars(select(AttemptRow.balance_micros).where(last))).all()
         left = await self._lanes.read_balance(self._lane)
-        return None if left is None else held == [left.micros] * len(group)
+        if left is None:
+            return None
+        return [micros - left.micros for micros in held if micros is not None]
 
     async def _has_sold_since(self, group: Sequence[Row[Any]]) -> bool:
         """Whether the list has shown an order of ours that was made since."""

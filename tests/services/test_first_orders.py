@@ -87,6 +87,27 @@ async def test_of_the_first_order_an_unmoved_balance_proves_that_what_is_listed_
         assert await state(bench, found.id) is OrderState.REVIEW
 
 
+@pytest.mark.parametrize("lag", [0, 20], ids=["an empty list", "a list that is late"])
+async def test_of_the_first_order_what_was_paid_in_makes_no_older_order_ours(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, lag: float
+) -> None:
+    foreign_order(sandbox)
+    sandbox.list_lag = lag
+    sandbox.faults += [] if lag else [empty()]
+    async with opened(database_url, sandbox, clock) as bench:
+        customer = await bench.customer(1, balance="20")
+        sandbox.faults.append(Fault(error=LOST))
+        line = await bench.buy(customer)
+        await bench.work()
+
+        sandbox.faults.clear()
+        sandbox.set_balance(next(iter(sandbox.accounts)), "1000")
+        await bench.pass_time(120, step=5)
+
+        found = await bench.shop.orders.find(line.order.id)
+        assert (found.state, found.reason) == (OrderState.REVIEW, "too_many_candidates")
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -447,9 +447,16 @@ MUTANTS: Final = (
     Mutant(
         "an order under review that explains any number of others",
         _STRAYS,
-        "or reviewed.take(stray):",
-        "or reviewed.count(stray):",
+        "if reviewed.take(stray) or",
+        "if reviewed.count(stray) or",
         _STRAY + "test_an_order_under_review_explains_one_order_and_no_second",
+    ),
+    Mutant(
+        "what was made before a retry written off while its order goes on",
+        _STRAYS,
+        "or stray.tag in tags:",
+        "or False:",
+        _STRAY + "test_what_was_made_before_a_retry_is_no_stray_while_its_order_goes_on",
     ),
     Mutant(
         "an order given back that explains any number of others",

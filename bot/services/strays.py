@@ -105,7 +105,7 @@ class Strays:
                     select(*ORDER).where(
                         OrderRow.lane_id == self._lane.id,
                         IS_OPEN,
-                        OrderRow.state.in_((_S.PLACING, _S.IN_DOUBT, _S.REVIEW)),
+                        OrderRow.state.in_((_S.RESERVED, _S.PLACING, _S.IN_DOUBT, _S.REVIEW)),
                     )
                 )
             ).all()
@@ -114,11 +114,15 @@ class Strays:
         reviewed = self._makers(
             row for row in undecided if row.state == _S.REVIEW and row.upstream_order_id is None
         )
-        undecided = [row for row in undecided if row.state != _S.REVIEW]
+        # One that was made before a retry: its order may be served by it all the same.
+        tags = {row.tag for row in undecided if row.upstream_order_id is None}
+        undecided = [row for row in undecided if row.state in {_S.PLACING, _S.IN_DOUBT}]
         # First what says most of itself: one that fits anything must not take its place.
         for stray in sorted(loose, key=lambda one: reviewed.count(one) + other_ids.count(one)):
             # The lane decides soon; a person may take days, and strangers' orders do not wait.
-            if any(self._fits(row, stray) for row in undecided) or reviewed.take(stray):
+            if any(self._fits(row, stray) for row in undecided):
+                continue
+            if reviewed.take(stray) or stray.tag in tags:
                 continue
             mine = other_ids.take(stray)
             if mine is None:

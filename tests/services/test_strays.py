@@ -153,6 +153,26 @@ async def test_what_an_owner_binds_in_the_place_of_what_was_told_says_nothing_of
     assert lane.list_tells_tags
 
 
+@pytest.mark.parametrize("before", [280, 238], ids=["while it waits", "behind its attempt"])
+async def test_what_was_made_before_a_retry_is_no_stray_while_its_order_goes_on(
+    both: Bench, stat: StatProxiesSandbox, before: float
+) -> None:
+    ann = await both.customer(1, balance="20")
+    await delivered_piece(both, ann)
+    await both.pass_time(301 + before)
+    await both.refresh()
+    busy = Fault(status=429, body='{"error":"busy"}', is_done=True, headers={"Retry-After": "60"})
+    stat.faults += [busy, Fault(error=LOST)]
+    order = (await both.buy(ann, "statproxies", "captcha")).order.id
+
+    await both.work()
+    await both.pass_time(120)
+
+    assert await state(both, order) is OrderState.DELIVERED
+    assert len(stat.orders) == 2
+    assert await booked_as_loss(both) == []
+
+
 async def test_what_an_owner_binds_is_cancelled_as_the_product_it_is(
     both: Bench, stat: StatProxiesSandbox
 ) -> None:

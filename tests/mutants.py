@@ -650,6 +650,13 @@ MUTANTS: Final = (
         + "test_what_another_order_of_the_customer_may_be_is_not_found_a_third_time",
     ),
     Mutant(
+        "what an owner delivered by hand found again for the next order",
+        "bot/services/fingerprints.py",
+        "and_(mine.by_hand == 1, mine.upstream_order_id.is_(None)),",
+        "False,",
+        _FINDING + "test_what_an_owner_delivered_by_hand_is_not_found_for_the_next_order",
+    ),
+    Mutant(
         "what a person bound in the place of what was told taken for told",
         "bot/services/rows.py",
         "    ~exists().where(MoveRow.order_id == OrderRow.id, MoveRow.note == BOUND),\n",

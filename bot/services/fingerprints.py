@@ -41,13 +41,18 @@ class Fingerprints:
             is_listed = exists().where(
                 UpstreamOrderRow.order_id == OrderRow.id, UpstreamOrderRow.is_listed == 1
             )
-            # A fingerprint names the first that got it: any other of theirs may have it as well.
+            # A fingerprint names the first that got it: any other of theirs may have it as well,
+            # and what an owner has delivered may be what nothing is bound to yet.
             unlisted = exists().where(
-                UpstreamOrderRow.order_id == mine.id,
                 mine.customer_id == customer,
                 mine.id != order,
                 mine.provider == OrderRow.provider,
-                UpstreamOrderRow.is_listed == 0,
+                or_(
+                    and_(mine.by_hand == 1, mine.upstream_order_id.is_(None)),
+                    exists().where(
+                        UpstreamOrderRow.order_id == mine.id, UpstreamOrderRow.is_listed == 0
+                    ),
+                ),
             )
             may_be_it = and_(literal(is_found), or_(~is_listed, unlisted))
             query = query.where(or_(OrderRow.customer_id != customer, may_be_it))

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from bot.db.models import UpstreamOrderRow
 from bot.domain.errors import TooLate
 from bot.domain.money import usd
-from bot.domain.orders import OrderState
+from bot.domain.orders import Credentials, OrderState
 from bot.services.other_ids import OtherIds
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import SandboxOrder
@@ -560,6 +560,34 @@ async def test_what_another_order_of_the_customer_may_be_is_not_found_a_third_ti
     await bench.work()
 
     await bench.pass_time(60)
+
+    assert len(bench.sandbox.orders) == 2
+    found = await bench.shop.orders.find(line.order.id)
+    assert (found.state, found.reason) == (OrderState.REVIEW, "delivered_before")
+
+
+async def test_what_an_owner_delivered_by_hand_is_not_found_for_the_next_order(
+    bench: Bench,
+) -> None:
+    bench.sandbox.repeats = True
+    customer = await bench.customer(1, balance="40")
+    await bench.work()
+    bench.sandbox.list_lag = 3000
+    first = (await bench.buy(customer)).order.id
+    await bench.work()
+    bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
+    by_hand = (await bench.buy(customer)).order.id
+    await bench.pass_time(32 * 60, step=10)
+    _, has = await bench.shop.orders.delivery(customer.id, first)
+    assert isinstance(has, Credentials)
+    (one,) = has.proxies
+    pasted = f"{one.host}:{one.port}:{one.username}:{one.password}"
+    await bench.shop.cases.hand_over(by_hand, pasted, OWNER)
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    line = await bench.buy(customer)
+
+    await bench.pass_time(1500, step=10)
 
     assert len(bench.sandbox.orders) == 2
     found = await bench.shop.orders.find(line.order.id)

@@ -452,6 +452,13 @@ MUTANTS: Final = (
         _STRAY + "test_an_order_under_review_explains_one_order_and_no_second",
     ),
     Mutant(
+        "a subscription ended by a list that shows nothing",
+        "bot/services/cancellations.py",
+        "return bool(listed) and (found is None or found.is_cancelled)",
+        "return found is None or found.is_cancelled",
+        _STAT + "test_a_404_and_a_list_that_shows_nothing_at_all_end_no_subscription",
+    ),
+    Mutant(
         "what was made before a retry written off while its order goes on",
         _STRAYS,
         "or stray.tag in tags:",

@@ -103,7 +103,7 @@ class Cancellations:
         try:
             subscription, plan = row.subscription, row.plan
             if not subscription or not plan:
-                found = await self._listed(lane, row.reference)
+                found = (await self._listed(lane)).get(row.reference)
                 subscription = subscription or (found and found.subscription)
                 plan = plan or (found and found.plan)
             if not subscription or not plan:
@@ -126,24 +126,27 @@ class Cancellations:
             await self._done(SubscriptionId(row.id), "shop")
 
     async def _is_gone(self, lane: Lane, row: Row[Any]) -> bool:
-        """Whether the list as well knows nothing of it that is still paid."""
+        """Whether the list as well knows nothing of it that is still paid.
+
+        Not where it shows nothing at all: so looks a list that does not work.
+        """
         if self._clock.now() - row.opened_at < LISTED_BY:
             return False
         try:
-            found = await self._listed(lane, row.reference)
+            listed = await self._listed(lane)
         except UpstreamError:
             return False
-        return found is None or found.is_cancelled
+        found = listed.get(row.reference)
+        return bool(listed) and (found is None or found.is_cancelled)
 
-    async def _listed(self, lane: Lane, reference: str) -> Listed | None:
+    async def _listed(self, lane: Lane) -> dict[str, Listed]:
+        listed: dict[str, Listed] = {}
         for number in range(1, MOST_PAGES + 1):
             page = await lane.upstream.recent(number)
-            for one in page.orders:
-                if one.reference == reference:
-                    return one
+            listed |= {one.reference: one for one in page.orders}
             if page.is_last:
                 break
-        return None
+        return listed
 
     async def _later(self, row: Row[Any], code: str, after: float = 0) -> None:
         pause = max(PAUSES[min(row.tries, len(PAUSES) - 1)], after)

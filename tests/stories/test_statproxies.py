@@ -704,15 +704,34 @@ async def test_owners_are_told_after_an_hour_and_before_the_period_ends(
 async def test_a_404_counts_only_after_a_look_at_the_list(
     app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
 ) -> None:
+    await buy(customer, 1)
+    await app.pass_time(60)
     stat.faults.append(Fault(method="DELETE", times=10_000, status=404, code="not_found_error"))
-    await buy(customer)
+    await buy(customer, 1)
     await app.pass_time(3600)
     assert await running(app) == 1
 
-    stat.orders[0].is_gone = True
+    stat.orders[-1].is_gone = True
     await app.pass_time(3600)
 
     assert await running(app) == 0
+
+
+@ON_SQLITE
+async def test_a_404_and_a_list_that_shows_nothing_at_all_end_no_subscription(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    stat.faults.append(Fault(method="DELETE", times=8, status=404, code="not_found_error"))
+    await buy(customer)
+    stat.faults.append(Fault(method="GET", path="*/list", body='{"orders":[]}', times=10_000))
+    await app.pass_time(3600)
+    stat.faults.pop()
+
+    await app.pass_time(4 * 3600)
+    await app.pass_time(2 * PERIOD, step=PERIOD / 2)
+
+    assert stat.orders[0].cancelled_at is not None
+    assert len(stat.bills) == 1
 
 
 async def running(app: ShopFloor) -> int:

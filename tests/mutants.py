@@ -452,6 +452,21 @@ MUTANTS: Final = (
         _STRAY + "test_an_order_under_review_explains_one_order_and_no_second",
     ),
     Mutant(
+        "an empty list taken for a first look",
+        "bot/services/listings.py",
+        "is_blank = is_first and not listed and not lane.is_blank",
+        "is_blank = False",
+        _STRAY
+        + "test_what_is_older_than_the_bot_is_no_stray_though_the_first_list_was_empty",
+    ),
+    Mutant(
+        "selling again after a restore before a list was looked at",
+        "bot/services/lanes.py",
+        "all(lane.is_looked_through for lane in self)",
+        "all(lane.is_listed for lane in self)",
+        _FINDING + "test_what_the_list_hid_just_after_a_restore_serves_no_order",
+    ),
+    Mutant(
         "a subscription ended by a list that shows nothing",
         "bot/services/cancellations.py",
         "return bool(listed) and (found is None or found.is_cancelled)",

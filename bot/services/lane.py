@@ -29,12 +29,19 @@ class Lane:
     list_names_plans: bool | None
     list_tells_tags: bool | None
     """Whether the list returns the tag of an order; None until it showed an order of ours."""
+    is_blank: bool = False
+    """Its first look showed nothing, as one at a list that does not work: it is made again."""
     reading: Reading | None = None
     balance: Money | None = None
     balance_at: datetime | None = None
     no_exchange_until: datetime | None = None
     """Our account may not exchange proxies: until then nobody asks it again."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_looked_through(self) -> bool:
+        """Whether what the list shows from now on is younger than the first look at it."""
+        return self.is_listed and not self.is_blank
 
     @property
     def tells_plans_apart(self) -> bool:

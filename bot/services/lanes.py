@@ -84,7 +84,7 @@ class Lanes:
     @property
     def are_listed(self) -> bool:
         """Every configured account has its lane, and each list was read whole once."""
-        return self.are_open and all(lane.is_listed for lane in self)
+        return self.are_open and all(lane.is_looked_through for lane in self)
 
     def get(self, lane: LaneId) -> Lane | None:
         """A lane of this process."""

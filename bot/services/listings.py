@@ -69,7 +69,7 @@ class Listings:
         newest = await self._newest(lane)
         is_proof = False
         seen: dict[str, Listed] = {}
-        pages = MOST_PAGES if lane.is_listed else FIRST_PAGES
+        pages = MOST_PAGES if lane.is_looked_through else FIRST_PAGES
         for number in range(1, pages + 1):
             page = await lane.upstream.recent(number)
             fresh = {one.reference: one for one in page.orders if one.reference not in seen}
@@ -79,7 +79,7 @@ class Listings:
                 break
             # The order of the list is not documented, so one known id does not end it:
             # two whole pages of nothing new do, once the newest was seen.
-            is_deep = lane.is_listed and number >= 2
+            is_deep = lane.is_looked_through and number >= 2
             if is_deep and (is_proof or newest is None) and not await self._unknown(lane, fresh):
                 break
         await self._keep(lane, tuple(seen.values()))
@@ -175,12 +175,14 @@ class Listings:
             for name, told in (("list_names_plans", names), ("list_tells_tags", tags))
             if told is not None and told != getattr(lane, name)
         }
-        if not unknown and not confirmed and lane.is_listed and not learned:
+        if not unknown and not confirmed and lane.is_looked_through and not learned:
             return
         now = self._clock.now()
         async with self._database.write() as tx:
             # Asked here: another process may have listed it first since this one opened the lane.
             is_first = not await tx.scalar(select(LaneRow.is_listed).where(LaneRow.id == lane.id))
+            # Twice in a row: one that does not work looks the same, and old orders are not ours.
+            is_blank = is_first and not listed and not lane.is_blank
             shared = await self.shared(tx, lane, unknown)
             new = [one for one in listed if one.reference in unknown]
             if new:
@@ -213,13 +215,16 @@ class Listings:
                     )
                     .values(is_listed=1)
                 )
-            values = {"is_listed": 1} | {name: int(told) for name, told in learned.items()}
+            values = {"is_listed": int(not is_blank)} | {
+                name: int(told) for name, told in learned.items()
+            }
             await tx.execute(update(LaneRow).where(LaneRow.id == lane.id).values(**values))
             if shared:
                 for twin in (lane.id, *sorted(set(shared.values()))):
                     await self._stops.stop(tx, lane_scope(twin), SAME_ACCOUNT, "shop")
                 await self._outbox.owe_owners(tx, Trouble("same_account", lane.upstream.name))
-            if is_first and await self._stops.reason(tx, SHOP) == RESTORED:
+            is_looked_at = is_first and not is_blank
+            if is_looked_at and await self._stops.reason(tx, SHOP) == RESTORED:
                 # Made after the backup: flagged above, so that no order of ours takes one over.
                 for detail in batches(one.reference for one in new) or ("0",):
                     await self._outbox.owe_owners(tx, Trouble("restored_orders", detail))
@@ -229,7 +234,7 @@ class Listings:
                         if not one.is_cancelled:
                             await begin(tx, lane.id, one.reference, one.plan or "", now)
         is_start = not lane.is_listed
-        lane.is_listed = True
+        lane.is_listed, lane.is_blank = True, is_blank
         lane.list_names_plans = lane.list_names_plans if names is None else names
         lane.list_tells_tags = lane.list_tells_tags if tags is None else tags
         if shared and is_start:

@@ -80,7 +80,7 @@ class Strays:
         """
         now = self._clock.now()
         # Nothing is sold before the list was read once.
-        pause = WATCH if self._lane.is_listed else READ_AGAIN
+        pause = WATCH if self._lane.is_looked_through else READ_AGAIN
         if self._watched_at is not None and timedelta(0) <= now - self._watched_at < pause:
             return
         self._watched_at = now

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.db.models import UpstreamOrderRow
+from bot.domain.desk import Resumed
 from bot.domain.errors import TooLate
 from bot.domain.money import usd
 from bot.domain.orders import Credentials, OrderState
@@ -172,6 +173,34 @@ async def test_a_list_that_hides_the_newest_order_never_counts_as_nothing_found(
 
     assert await state(bench, line.order.id) is OrderState.DELIVERED
     assert len(bench.sandbox.orders) == 2
+
+
+async def test_what_the_list_hid_just_after_a_restore_serves_no_order(bench: Bench) -> None:
+    customer = await bench.customer(1, balance="20")
+    await bench.buy(customer)
+    await bench.work()
+    await bench.pass_time(400, step=20)
+    await bench.refresh()
+    line = await bench.buy(customer)
+    # In the books that are lost, somebody else has it.
+    foreign_order(bench.sandbox)
+    await bench.shop.restores.open(BACKUP, None)
+    for lane in bench.shop.lanes:
+        lane.is_listed = False
+    bench.restart_workers()
+    nothing = '{"success":true,"orders":[]}'
+    bench.sandbox.faults.append(Fault(method="GET", path="/orders", body=nothing))
+    await bench.work()
+    assert await bench.shop.desk.resume() is Resumed.LISTS_UNREAD
+    await bench.pass_time(10)
+    assert await bench.shop.desk.resume() is Resumed.OPEN
+
+    await bench.shop.cases.keep_waiting(line.order.id, OWNER)
+    await bench.pass_time(60, step=5)
+
+    found = await bench.shop.orders.find(line.order.id)
+    assert (found.state, found.reason) == (OrderState.REVIEW, "too_many_candidates")
+    assert any(bench.sandbox.orders[-1].reference in one for one in await owed(bench, OWNER))
 
 
 async def test_a_list_that_shows_the_oldest_first_is_read_to_its_newest(

@@ -14,9 +14,9 @@ from bot.domain.money import usd
 from bot.domain.orders import Claim, OrderState
 from bot.domain.wallets import PostingKind
 from bot.upstreams.pretence import Fault
-from bot.upstreams.sandbox import SandboxOrder
+from bot.upstreams.sandbox import GateProxySandbox, SandboxOrder
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
-from tests.bench import OWNER, Bench
+from tests.bench import OWNER, Bench, HandClock, opened
 from tests.faults.races import delivered_piece
 from tests.services.findings import (
     LOST,
@@ -151,6 +151,26 @@ async def test_what_an_owner_binds_in_the_place_of_what_was_told_says_nothing_of
 
     [lane] = both.shop.lanes.of("statproxies")
     assert lane.list_tells_tags
+
+
+async def test_what_is_older_than_the_bot_is_no_stray_though_the_first_list_was_empty(
+    database_url: str, sandbox: GateProxySandbox, clock: HandClock, stat: StatProxiesSandbox
+) -> None:
+    foreign_order(sandbox)
+    foreign_order(sandbox)
+    private = await bought_on_the_site(stat)
+    clock.turn(86_400)
+    nothing = '{"success":true,"orders":[]}'
+    sandbox.faults.append(Fault(method="GET", path="/orders", body=nothing))
+    stat.faults.append(Fault(method="GET", path="*/list", body=nothing))
+
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        await bench.pass_time(700, step=10)
+        await bench.shop.cancellations.step()
+
+        assert await booked_as_loss(bench) == []
+        assert await told(bench, "shared_account") == 0
+        assert private.cancelled_at is None
 
 
 @pytest.mark.parametrize("before", [280, 238], ids=["while it waits", "behind its attempt"])

@@ -481,6 +481,20 @@ MUTANTS: Final = (
         _STRAY + "test_what_was_made_before_a_retry_is_no_stray_while_its_order_goes_on",
     ),
     Mutant(
+        "what waits for a person paid for again",
+        _STRAYS,
+        "                await self._end(stray)\n",
+        "",
+        _STRAY + "test_what_waits_for_a_person_is_paid_for_once_however_long_they_take",
+    ),
+    Mutant(
+        "a subscription that nobody had taken over as if it began later",
+        "bot/services/subscriptions.py",
+        "await tx.execute(update(SubscriptionRow).where(*which).values(**told))",
+        "pass",
+        _STRAY + "test_what_waits_for_a_person_is_paid_for_once_however_long_they_take",
+    ),
+    Mutant(
         "an order given back that explains any number of others",
         _STRAYS,
         "            makers.take(one)\n        return makers",

@@ -123,6 +123,7 @@ class Strays:
             if any(self._fits(row, stray) for row in undecided):
                 continue
             if reviewed.take(stray) or stray.tag in tags:
+                await self._end(stray)
                 continue
             mine = other_ids.take(stray)
             if mine is None:
@@ -159,6 +160,14 @@ class Strays:
                 day = self._clock.now().strftime("%Y%m%d")
                 await self._outbox.owe_owners(
                     tx, Trouble("shared_account"), dedupe=f"shared:{self._lane.id}:{day}"
+                )
+
+    async def _end(self, stray: Row[Any]) -> None:
+        """Pay for no further period of it: a person may take longer to say whose it is."""
+        if self._is_paid_again:
+            async with self._database.write() as tx:
+                await begin(
+                    tx, self._lane.id, stray.reference, stray.plan or "", self._clock.now()
                 )
 
     async def _named_by_tag(self, tx: AsyncConnection, stray: Row[Any]) -> Row[Any] | None:

@@ -25,36 +25,32 @@ async def begin(
     """Write down that an upstream order goes on being paid, in the transaction that learns it.
 
     Both of its ids are kept, for small letters cannot be undone. Its cancellation is due at
-    once. An order that takes over what was a stray takes its subscription over as it stands.
+    once. An order that takes over what nobody had takes its cancellation over as it stands.
     """
-    known = await tx.scalar(
-        update(SubscriptionRow)
-        .where(SubscriptionRow.lane_id == lane, SubscriptionRow.reference == reference)
-        .values(order_id=order)
-        .returning(SubscriptionRow.id)
-    )
-    if known is not None:
-        return
-    subscription = await tx.scalar(
-        select(UpstreamOrderRow.subscription).where(
-            UpstreamOrderRow.lane_id == lane, UpstreamOrderRow.reference == reference
-        )
-    )
     days, opened_at = UNKNOWN_DAYS, now
     if order is not None:
         bought = (
             await tx.execute(select(OrderRow.days, OrderRow.sent_at).where(OrderRow.id == order))
         ).one()
         days, opened_at = bought.days or days, bought.sent_at or now
+    told = {"order_id": order, "opened_at": opened_at, "ends_at": opened_at + timedelta(days=days)}
+    which = SubscriptionRow.lane_id == lane, SubscriptionRow.reference == reference
+    if await tx.scalar(select(SubscriptionRow.id).where(*which)) is not None:
+        if order is not None:
+            await tx.execute(update(SubscriptionRow).where(*which).values(**told))
+        return
+    subscription = await tx.scalar(
+        select(UpstreamOrderRow.subscription).where(
+            UpstreamOrderRow.lane_id == lane, UpstreamOrderRow.reference == reference
+        )
+    )
     await tx.execute(
         insert(SubscriptionRow).values(
             lane_id=lane,
             reference=reference,
             subscription=subscription,
             plan=plan,
-            order_id=order,
-            opened_at=opened_at,
-            ends_at=opened_at + timedelta(days=days),
             next_at=now,
+            **told,
         )
     )

@@ -218,6 +218,33 @@ async def test_what_an_owner_binds_is_cancelled_as_the_product_it_is(
     assert made.cancelled_at is not None
 
 
+async def test_what_waits_for_a_person_is_paid_for_once_however_long_they_take(
+    both: Bench, stat: StatProxiesSandbox
+) -> None:
+    ann = await both.customer(1, balance="20")
+    await delivered_piece(both, ann)
+    await both.pass_time(301, step=60)
+    await both.refresh()
+    stat.faults.append(Fault(error=LOST, is_done=True))
+    order = (await both.buy(ann, "statproxies", "x1")).order.id
+    await both.work()
+    stat.faults.append(unreadable("*/list"))
+    await both.pass_time(32 * 60, step=10)
+    stat.faults.clear()
+    await both.pass_time(301, step=60)
+    await both.shop.cancellations.step()
+    assert await state(both, order) is OrderState.REVIEW
+    assert stat.orders[-1].cancelled_at is not None
+
+    await both.shop.cases.keep_waiting(order, OWNER)
+    await both.pass_time(30, step=10)
+
+    assert await state(both, order) is OrderState.DELIVERED
+    [_, subscription] = await both.shop.cancellations.shown()
+    found = await both.shop.orders.find(order)
+    assert (subscription.order, subscription.ends_at) == (order, found.works_until)
+
+
 async def test_what_has_our_tag_is_lost_but_nobody_elses(
     both: Bench, stat: StatProxiesSandbox
 ) -> None:

@@ -447,8 +447,8 @@ MUTANTS: Final = (
     Mutant(
         "an order under review that explains any number of others",
         _STRAYS,
-        "if reviewed.take(stray) or",
-        "if reviewed.count(stray) or",
+        "waiting = reviewed.take(stray) or",
+        "waiting = next((one for one in reviewed.left if self._fits(one, stray)), None) or",
         _STRAY + "test_an_order_under_review_explains_one_order_and_no_second",
     ),
     Mutant(
@@ -476,21 +476,36 @@ MUTANTS: Final = (
     Mutant(
         "what was made before a retry written off while its order goes on",
         _STRAYS,
-        "or stray.tag in tags:",
-        "or False:",
+        "or tagged.get(stray.tag)",
+        "or None",
         _STRAY + "test_what_was_made_before_a_retry_is_no_stray_while_its_order_goes_on",
     ),
     Mutant(
         "what waits for a person paid for again",
         _STRAYS,
-        "                await self._end(stray)\n",
+        "                await self._end(stray, waiting)\n",
         "",
         _STRAY + "test_what_waits_for_a_person_is_paid_for_once_however_long_they_take",
     ),
     Mutant(
+        "what waits for a person cancelled as what the list does not call it",
+        _STRAYS,
+        "stray.reference, waiting.plan, now",
+        'stray.reference, stray.plan or "", now',
+        _STRAY + "test_what_waits_for_a_person_is_paid_for_once_however_long_they_take",
+    ),
+    Mutant(
+        "what an order takes over cancelled as what the list does not call it",
+        "bot/services/subscriptions.py",
+        ".values(plan=plan, **told))",
+        ".values(**told))",
+        _STRAY
+        + "test_what_the_books_lost_is_cancelled_as_what_the_order_says_that_an_owner_binds",
+    ),
+    Mutant(
         "a subscription that nobody had taken over as if it began later",
         "bot/services/subscriptions.py",
-        "await tx.execute(update(SubscriptionRow).where(*which).values(**told))",
+        "await tx.execute(update(SubscriptionRow).where(*which).values(plan=plan, **told))",
         "pass",
         _STRAY + "test_what_waits_for_a_person_is_paid_for_once_however_long_they_take",
     ),

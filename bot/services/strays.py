@@ -115,15 +115,16 @@ class Strays:
             row for row in undecided if row.state == _S.REVIEW and row.upstream_order_id is None
         )
         # One that was made before a retry: its order may be served by it all the same.
-        tags = {row.tag for row in undecided if row.upstream_order_id is None}
+        tagged = {row.tag: row for row in undecided if row.upstream_order_id is None}
         undecided = [row for row in undecided if row.state in {_S.PLACING, _S.IN_DOUBT}]
         # First what says most of itself: one that fits anything must not take its place.
         for stray in sorted(loose, key=lambda one: reviewed.count(one) + other_ids.count(one)):
             # The lane decides soon; a person may take days, and strangers' orders do not wait.
             if any(self._fits(row, stray) for row in undecided):
                 continue
-            if reviewed.take(stray) or stray.tag in tags:
-                await self._end(stray)
+            waiting = reviewed.take(stray) or tagged.get(stray.tag)
+            if waiting is not None:
+                await self._end(stray, waiting)
                 continue
             mine = other_ids.take(stray)
             if mine is None:
@@ -162,13 +163,15 @@ class Strays:
                     tx, Trouble("shared_account"), dedupe=f"shared:{self._lane.id}:{day}"
                 )
 
-    async def _end(self, stray: Row[Any]) -> None:
-        """Pay for no further period of it: a person may take longer to say whose it is."""
+    async def _end(self, stray: Row[Any], waiting: Row[Any]) -> None:
+        """Pay for no further period of it: a person may take longer to say whose it is.
+
+        What the order that waits has bought says what it is, in words that are understood there.
+        """
         if self._is_paid_again:
+            now = self._clock.now()
             async with self._database.write() as tx:
-                await begin(
-                    tx, self._lane.id, stray.reference, stray.plan or "", self._clock.now()
-                )
+                await begin(tx, self._lane.id, stray.reference, waiting.plan, now)
 
     async def _named_by_tag(self, tx: AsyncConnection, stray: Row[Any]) -> Row[Any] | None:
         """The order of ours whose tag it has, given back or not: it says what was bought."""

@@ -25,7 +25,8 @@ async def begin(
     """Write down that an upstream order goes on being paid, in the transaction that learns it.
 
     Both of its ids are kept, for small letters cannot be undone. Its cancellation is due at
-    once. An order that takes over what nobody had takes its cancellation over as it stands.
+    once. An order that takes over what nobody had takes its cancellation over as it stands, and
+    says what it is: a list may not, or in words that its cancellation does not know.
     """
     days, opened_at = UNKNOWN_DAYS, now
     if order is not None:
@@ -37,7 +38,7 @@ async def begin(
     which = SubscriptionRow.lane_id == lane, SubscriptionRow.reference == reference
     if await tx.scalar(select(SubscriptionRow.id).where(*which)) is not None:
         if order is not None:
-            await tx.execute(update(SubscriptionRow).where(*which).values(**told))
+            await tx.execute(update(SubscriptionRow).where(*which).values(plan=plan, **told))
         return
     subscription = await tx.scalar(
         select(UpstreamOrderRow.subscription).where(

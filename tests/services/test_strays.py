@@ -16,9 +16,10 @@ from bot.domain.wallets import PostingKind
 from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import GateProxySandbox, SandboxOrder
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
-from tests.bench import OWNER, Bench, HandClock, opened
+from tests.bench import OWNER, Bench, HandClock, opened, stat_account
 from tests.faults.races import delivered_piece
 from tests.services.findings import (
+    BACKUP,
     LOST,
     booked_as_loss,
     bought_on_the_site,
@@ -218,9 +219,38 @@ async def test_what_an_owner_binds_is_cancelled_as_the_product_it_is(
     assert made.cancelled_at is not None
 
 
-async def test_what_waits_for_a_person_is_paid_for_once_however_long_they_take(
+async def test_what_the_books_lost_is_cancelled_as_what_the_order_says_that_an_owner_binds(
     both: Bench, stat: StatProxiesSandbox
 ) -> None:
+    stat.list_has_product = False
+    ann = await both.customer(1, balance="20")
+    await delivered_piece(both, ann)
+    await both.pass_time(301, step=60)
+    await both.refresh()
+    order = (await both.buy(ann, "statproxies", "x1")).order.id
+    # In the books that are lost, hers was made.
+    await stat_account(httpx.MockTransport(stat.handle)).upstream.place("", "x1", 1, "a")
+    await both.shop.restores.open(BACKUP, None)
+    for lane in both.shop.lanes:
+        lane.is_listed = False
+    both.restart_workers()
+    await both.pass_time(20)
+    await both.shop.cancellations.step()
+
+    _, (found, *_) = await both.shop.cases.strays(order)
+    await both.shop.cases.bind(order, found.id, OWNER)
+    await both.pass_time(30, step=10)
+    await both.shop.cancellations.step()
+
+    assert await state(both, order) is OrderState.DELIVERED
+    assert stat.orders[-1].cancelled_at is not None
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["named in the list", "not named"])
+async def test_what_waits_for_a_person_is_paid_for_once_however_long_they_take(
+    both: Bench, stat: StatProxiesSandbox, is_named: bool
+) -> None:
+    stat.list_has_product = is_named
     ann = await both.customer(1, balance="20")
     await delivered_piece(both, ann)
     await both.pass_time(301, step=60)

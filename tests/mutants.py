@@ -469,9 +469,16 @@ MUTANTS: Final = (
     Mutant(
         "a subscription ended by a list that shows nothing",
         "bot/services/cancellations.py",
-        "return bool(listed) and (found is None or found.is_cancelled)",
-        "return found is None or found.is_cancelled",
+        "return bool(listed) and await self._was_listed(row)",
+        "return await self._was_listed(row)",
         _STAT + "test_a_404_and_a_list_that_shows_nothing_at_all_end_no_subscription",
+    ),
+    Mutant(
+        "a subscription ended by a list that never showed it",
+        "bot/services/cancellations.py",
+        "return bool(listed) and await self._was_listed(row)",
+        "return bool(listed)",
+        _STAT + "test_a_404_and_a_list_that_never_showed_the_order_end_no_subscription",
     ),
     Mutant(
         "what was made before a retry written off while its order goes on",

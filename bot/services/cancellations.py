@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, or_, select, update
 
-from bot.db.models import LaneRow, SubscriptionRow
+from bot.db.models import LaneRow, SubscriptionRow, UpstreamOrderRow
 from bot.db.session import Database
 from bot.domain.clock import Clock
 from bot.domain.errors import Busy, NotFound, OutOfService, Refused, UpstreamError
@@ -128,7 +128,8 @@ class Cancellations:
     async def _is_gone(self, lane: Lane, row: Row[Any]) -> bool:
         """Whether the list as well knows nothing of it that is still paid.
 
-        Not where it shows nothing at all: so looks a list that does not work.
+        Not where it shows nothing at all: so looks a list that does not work. Nor where it has
+        never shown this order: it may be late with it, or show it by another id.
         """
         if self._clock.now() - row.opened_at < LISTED_BY:
             return False
@@ -137,7 +138,18 @@ class Cancellations:
         except UpstreamError:
             return False
         found = listed.get(row.reference)
-        return bool(listed) and (found is None or found.is_cancelled)
+        if found is None:
+            return bool(listed) and await self._was_listed(row)
+        return found.is_cancelled
+
+    async def _was_listed(self, row: Row[Any]) -> bool:
+        shown = exists().where(
+            UpstreamOrderRow.lane_id == row.lane_id,
+            UpstreamOrderRow.reference == row.reference,
+            UpstreamOrderRow.is_listed == 1,
+        )
+        async with self._database.read() as reader:
+            return bool(await reader.scalar(select(shown)))
 
     async def _listed(self, lane: Lane) -> dict[str, Listed]:
         listed: dict[str, Listed] = {}

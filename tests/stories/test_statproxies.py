@@ -723,9 +723,27 @@ async def test_a_404_and_a_list_that_shows_nothing_at_all_end_no_subscription(
 ) -> None:
     stat.faults.append(Fault(method="DELETE", times=8, status=404, code="not_found_error"))
     await buy(customer)
+    await app.pass_time(400)
     stat.faults.append(Fault(method="GET", path="*/list", body='{"orders":[]}', times=10_000))
     await app.pass_time(3600)
     stat.faults.pop()
+
+    await app.pass_time(4 * 3600)
+    await app.pass_time(2 * PERIOD, step=PERIOD / 2)
+
+    assert stat.orders[0].cancelled_at is not None
+    assert len(stat.bills) == 1
+
+
+@ON_SQLITE
+async def test_a_404_and_a_list_that_never_showed_the_order_end_no_subscription(
+    app: ShopFloor, customer: Customer, stat: StatProxiesSandbox
+) -> None:
+    stat.faults.append(Fault(method="DELETE", times=8, status=404, code="not_found_error"))
+    # By the number of a row, which no answer told.
+    rows = '{"orders":[{"id":"1","product_type":"captcha","quantity":3}]}'
+    stat.faults.append(Fault(method="GET", path="*/list", body=rows, times=10_000))
+    await buy(customer)
 
     await app.pass_time(4 * 3600)
     await app.pass_time(2 * PERIOD, step=PERIOD / 2)

@@ -460,6 +460,13 @@ MUTANTS: Final = (
         + "test_what_is_older_than_the_bot_is_no_stray_though_the_first_list_was_empty",
     ),
     Mutant(
+        "a sale between the two looks at an empty list",
+        "bot/services/lanes.py",
+        "if not lane.is_looked_through:",
+        "if False:",
+        _FIRST + "test_the_first_order_is_not_placed_between_two_looks_at_an_empty_list",
+    ),
+    Mutant(
         "selling again after a restore before a list was looked at",
         "bot/services/lanes.py",
         "all(lane.is_looked_through for lane in self)",

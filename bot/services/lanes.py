@@ -142,6 +142,9 @@ class Lanes:
         """
         began_at = self._clock.now()
         await self.listings.read(lane)
+        if not lane.is_looked_through:
+            # What is sold between the two looks would count as older than the bot.
+            await self.listings.read(lane)
         balance = await self.read_balance(lane)
         lane.reading = Reading(began_at, balance)
         return lane.reading

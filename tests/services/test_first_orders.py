@@ -143,6 +143,33 @@ async def test_of_the_first_order_without_a_balance_nothing_untagged_is_taken_fo
     [(("nodemaven", "1"), "/orders"), (("statproxies", "captcha"), "*/list")],
     ids=["GateProxy", "StatProxies"],
 )
+async def test_the_first_order_is_not_placed_between_two_looks_at_an_empty_list(
+    database_url: str,
+    sandbox: GateProxySandbox,
+    clock: HandClock,
+    stat: StatProxiesSandbox,
+    plan: tuple[str, str],
+    path: str,
+) -> None:
+    upstream = stat if path == "*/list" else sandbox
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        customer = await bench.customer(1, balance="20")
+        line = await bench.buy(customer, *plan)
+    # Killed before it was placed, and the list cannot be read when the bot is back.
+    upstream.faults.append(Fault(method="GET", path=path, status=500, times=3))
+    async with opened(database_url, sandbox, clock, stat) as bench:
+        upstream.faults[:] = [Fault(error=LOST, is_done=True)]
+        await bench.pass_time(60, step=5)
+
+        assert await state(bench, line.order.id) is OrderState.DELIVERED
+        assert len(upstream.orders) == 1
+
+
+@pytest.mark.parametrize(
+    ("plan", "path"),
+    [(("nodemaven", "1"), "/orders"), (("statproxies", "captcha"), "*/list")],
+    ids=["GateProxy", "StatProxies"],
+)
 async def test_a_list_that_others_have_proven_proves_the_first_order_as_well(
     both: Bench, stat: StatProxiesSandbox, plan: tuple[str, str], path: str
 ) -> None:

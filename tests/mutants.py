@@ -460,6 +460,20 @@ MUTANTS: Final = (
         + "test_what_is_older_than_the_bot_is_no_stray_though_the_first_list_was_empty",
     ),
     Mutant(
+        "what the lost books may have sold found for another order after a restore",
+        "bot/services/listings.py",
+        "                UpstreamOrderRow.is_flagged == 0,\n",
+        "                UpstreamOrderRow.is_flagged == 2,\n",
+        _FINDING + "test_what_nobody_had_before_a_restore_serves_no_order",
+    ),
+    Mutant(
+        "what a restore sets apart paid for again",
+        "bot/services/listings.py",
+        "            for one in loose:\n",
+        "            for one in loose[:0]:\n",
+        _STRAY + "test_what_nobody_had_before_a_restore_is_paid_for_once",
+    ),
+    Mutant(
         "a sale between the two looks at an empty list",
         "bot/services/lanes.py",
         "if not lane.is_looked_through:",

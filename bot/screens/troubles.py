@@ -67,9 +67,10 @@ def _trouble(t: Texts, code: str, detail: str) -> Value:
             )
         case "restored_orders":
             said = t(
-                "<b>Orders at the provider that the restored books do not know.</b> "
-                "They were made after the backup: no order of the shop takes them over, and "
-                "nothing is booked for them. Bind one to an order in the inbox if it is its own."
+                "<b>Orders at the provider that nobody has in the restored books.</b> They were "
+                "made after the backup, or waited for a decision: no order of the shop takes them "
+                "over, and nothing is booked for them. Bind one to an order in the inbox if it is "
+                "its own."
             )
         case "backup_failed":
             said = t(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.db.models import LaneRow, OrderRow, UpstreamOrderRow
@@ -223,10 +223,11 @@ class Listings:
                 for twin in (lane.id, *sorted(set(shared.values()))):
                     await self._stops.stop(tx, lane_scope(twin), SAME_ACCOUNT, "shop")
                 await self._outbox.owe_owners(tx, Trouble("same_account", lane.upstream.name))
-            is_looked_at = is_first and not is_blank
-            if is_looked_at and await self._stops.reason(tx, SHOP) == RESTORED:
+            is_restored = is_first and await self._stops.reason(tx, SHOP) == RESTORED
+            if is_restored:
                 # Made after the backup: flagged above, so that no order of ours takes one over.
-                for detail in batches(one.reference for one in new) or ("0",):
+                found = [one.reference for one in new] + await self._set_apart(tx, lane)
+                for detail in batches(found) or (() if is_blank else ("0",)):
                     await self._outbox.owe_owners(tx, Trouble("restored_orders", detail))
                 if lane.upstream.subscriptions is not None:
                     # No order takes them over, and each would be paid for again and again.
@@ -239,3 +240,26 @@ class Listings:
         lane.list_tells_tags = lane.list_tells_tags if tags is None else tags
         if shared and is_start:
             raise StartRefused("GATEPROXY_TOKENS: two tokens belong to one account")
+
+    async def _set_apart(self, tx: AsyncConnection, lane: Lane) -> list[str]:
+        """Flag what nobody had when the backup was made: the lost books may have sold it since.
+
+        Not what has a tag of ours, which says for whom it was made.
+        """
+        ours = select(OrderRow.tag).where(OrderRow.lane_id == lane.id)
+        flagged = await tx.execute(
+            update(UpstreamOrderRow)
+            .where(
+                UpstreamOrderRow.lane_id == lane.id,
+                UpstreamOrderRow.order_id.is_(None),
+                UpstreamOrderRow.is_flagged == 0,
+                or_(UpstreamOrderRow.tag.is_(None), UpstreamOrderRow.tag.not_in(ours)),
+            )
+            .values(is_flagged=1)
+            .returning(UpstreamOrderRow.reference, UpstreamOrderRow.plan)
+        )
+        loose = flagged.all()
+        if lane.upstream.subscriptions is not None:
+            for one in loose:
+                await begin(tx, lane.id, one.reference, one.plan or "", self._clock.now())
+        return [one.reference for one in loose]

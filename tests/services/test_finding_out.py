@@ -203,6 +203,35 @@ async def test_what_the_list_hid_just_after_a_restore_serves_no_order(bench: Ben
     assert any(bench.sandbox.orders[-1].reference in one for one in await owed(bench, OWNER))
 
 
+@pytest.mark.parametrize("is_blank", [False, True], ids=["a list", "an empty one first"])
+async def test_what_nobody_had_before_a_restore_serves_no_order(
+    bench: Bench, is_blank: bool
+) -> None:
+    ann, ben = [await bench.customer(number, balance="20") for number in (1, 2)]
+    await bench.buy(ann)
+    await bench.work()
+    await bench.pass_time(400, step=20)
+    await bench.refresh()
+    hers = await under_review(bench, ann, is_made=False)
+    await bench.refresh()
+    await under_review(bench, ben, is_made=True)
+    await bench.pass_time(301, step=10)
+    # In the books that are lost, an owner has bound it to his order.
+    await bench.shop.restores.open(BACKUP, None)
+    for lane in bench.shop.lanes:
+        lane.is_listed = False
+    bench.restart_workers()
+    nothing = '{"success":true,"orders":[]}'
+    bench.sandbox.faults += [Fault(method="GET", path="/orders", body=nothing)] * is_blank
+
+    await bench.shop.cases.keep_waiting(hers, OWNER)
+    await bench.pass_time(60, step=5)
+
+    found = await bench.shop.orders.find(hers)
+    assert (found.state, found.reason) == (OrderState.REVIEW, "too_many_candidates")
+    assert any(bench.sandbox.orders[-1].reference in one for one in await owed(bench, OWNER))
+
+
 async def test_a_list_that_shows_the_oldest_first_is_read_to_its_newest(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -246,6 +246,25 @@ async def test_what_the_books_lost_is_cancelled_as_what_the_order_says_that_an_o
     assert stat.orders[-1].cancelled_at is not None
 
 
+async def test_what_nobody_had_before_a_restore_is_paid_for_once(
+    both: Bench, stat: StatProxiesSandbox
+) -> None:
+    ann = await both.customer(1, balance="20")
+    await delivered_piece(both, ann)
+    await both.pass_time(301, step=60)
+    made = await bought_on_the_site(stat)
+    for lane in both.shop.lanes:
+        await both.shop.lanes.listings.read(lane)
+        lane.is_listed = False
+    await both.shop.restores.open(BACKUP, None)
+    both.restart_workers()
+    await both.pass_time(20)
+
+    await both.shop.cancellations.step()
+
+    assert made.cancelled_at is not None
+
+
 @pytest.mark.parametrize("is_named", [True, False], ids=["named in the list", "not named"])
 async def test_what_waits_for_a_person_is_paid_for_once_however_long_they_take(
     both: Bench, stat: StatProxiesSandbox, is_named: bool

@@ -736,6 +736,14 @@ MUTANTS: Final = (
         _FINDING + "test_what_an_owner_delivered_by_hand_is_not_found_for_the_next_order",
     ),
     Mutant(
+        "what was found for the next order delivered by hand as well",
+        "bot/services/fingerprints.py",
+        "may_be_it, and_(is_theirs, ~IS_TOLD))",
+        "may_be_it)",
+        _FINDING
+        + "test_what_was_found_for_the_next_order_is_not_delivered_by_hand_as_well",
+    ),
+    Mutant(
         "what a person bound in the place of what was told taken for told",
         "bot/services/rows.py",
         "    ~exists().where(MoveRow.order_id == OrderRow.id, MoveRow.note == BOUND),\n",

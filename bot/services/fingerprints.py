@@ -9,7 +9,8 @@ from sqlalchemy.orm import aliased
 from bot.db.models import FingerprintRow, OrderRow, UpstreamOrderRow
 from bot.db.vault import Vault
 from bot.domain.fingerprints import traits
-from bot.domain.orders import Credentials, CustomerId, Delivery, OrderId
+from bot.domain.orders import Credentials, CustomerId, Delivery, OrderId, OrderState
+from bot.services.rows import IS_TOLD
 
 
 class Fingerprints:
@@ -26,7 +27,8 @@ class Fingerprints:
 
         The same proxies may come again to the same customer: some providers add new traffic to
         them. Not where they were found in a list that never showed the order which has them: it
-        may be that one, by another id. A code is worth something once, whoever has it.
+        may be that one, by another id; nor by hand where another order may have been found what
+        this one made. A code is worth something once, whoever has it.
         """
         known = [mark for trait in traits(delivery) for mark in self._vault.fingerprints(trait)]
         query = (
@@ -55,7 +57,19 @@ class Fingerprints:
                 ),
             )
             may_be_it = and_(literal(is_found), or_(~is_listed, unlisted))
-            query = query.where(or_(OrderRow.customer_id != customer, may_be_it))
+            # What a person has in hand for an order under review may be what was listed since,
+            # and was found for another one of theirs.
+            reviewed = aliased(OrderRow)
+            is_theirs = exists().where(
+                reviewed.id == order,
+                reviewed.state == OrderState.REVIEW,
+                reviewed.upstream_order_id.is_(None),
+                UpstreamOrderRow.order_id == OrderRow.id,
+                UpstreamOrderRow.id > reviewed.baseline_id,
+            )
+            query = query.where(
+                or_(OrderRow.customer_id != customer, may_be_it, and_(is_theirs, ~IS_TOLD))
+            )
         found = await tx.scalar(query)
         return None if found is None else OrderId(found)
 

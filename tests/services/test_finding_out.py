@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from bot.db.models import UpstreamOrderRow
 from bot.domain.desk import Resumed
-from bot.domain.errors import TooLate
+from bot.domain.errors import DeliveredBefore, TooLate
 from bot.domain.money import usd
 from bot.domain.orders import Credentials, OrderState
 from bot.services.other_ids import OtherIds
@@ -650,6 +650,31 @@ async def test_what_an_owner_delivered_by_hand_is_not_found_for_the_next_order(
     assert len(bench.sandbox.orders) == 2
     found = await bench.shop.orders.find(line.order.id)
     assert (found.state, found.reason) == (OrderState.REVIEW, "delivered_before")
+
+
+async def test_what_was_found_for_the_next_order_is_not_delivered_by_hand_as_well(
+    bench: Bench,
+) -> None:
+    customer = await bench.customer(1, balance="40")
+    await bench.buy(customer)
+    await bench.pass_time(400, step=10)
+    await bench.refresh()
+    bench.sandbox.list_lag = 2500
+    reviewed = await under_review(bench, customer, is_made=True)
+    await bench.refresh()
+    bench.sandbox.faults.append(Fault(error=LOST))
+    found = (await bench.buy(customer)).order.id
+    await bench.pass_time(1500, step=10)
+    _, has = await bench.shop.orders.delivery(customer.id, found)
+    assert isinstance(has, Credentials)
+    (one,) = has.proxies
+
+    pasted = f"{one.host}:{one.port}:{one.username}:{one.password}"
+    with pytest.raises(DeliveredBefore):
+        await bench.shop.cases.hand_over(reviewed, pasted, OWNER)
+
+    assert len(bench.sandbox.orders) == 2
+    assert await state(bench, reviewed) is OrderState.REVIEW
 
 
 async def test_the_same_customer_is_found_the_same_proxies_with_new_traffic(bench: Bench) -> None:

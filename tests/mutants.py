@@ -474,6 +474,14 @@ MUTANTS: Final = (
         _STRAY + "test_what_nobody_had_before_a_restore_is_paid_for_once",
     ),
     Mutant(
+        "a new token that opens a new lane over an empty list",
+        "bot/services/lanes.py",
+        "if not listed and account.fingerprint not in self._blank:",
+        "if False:",
+        "tests/services/test_lanes.py"
+        "::test_an_unknown_token_waits_until_its_list_can_be_read",
+    ),
+    Mutant(
         "a sale between the two looks at an empty list",
         "bot/services/lanes.py",
         "if not lane.is_looked_through:",

@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from bot.db.models import ExchangeRow, LaneRow, OrderRow, UpstreamOrderRow
 from bot.db.session import Database
 from bot.domain.clock import Clock
-from bot.domain.errors import OutOfService, UpstreamError
+from bot.domain.errors import OutOfService, Unclear, UpstreamError
 from bot.domain.exchanges import READ_FOR, READABLE
 from bot.domain.money import BOOKS, Money
 from bot.domain.notices import Trouble
@@ -74,6 +74,8 @@ class Lanes:
         self._accounts = accounts
         self._catalog = catalog
         self._lanes: dict[LaneId, Lane] = {}
+        # Unknown tokens whose list showed nothing when it was first looked at.
+        self._blank: set[str] = set()
         self.listings = Listings(database, clock, outbox, stops, catalog, self.of)
         self.are_open = False
         """Every configured account has its lane; until then a lane may only seem abandoned."""
@@ -242,6 +244,10 @@ class Lanes:
         if orphans:
             page = await account.upstream.recent(1)
             listed = tuple(one.reference for one in page.orders)
+            if not listed and account.fingerprint not in self._blank:
+                # Once more: one that does not work looks the same, and a lane is never moved.
+                self._blank.add(account.fingerprint)
+                raise Unclear("blank_list")
         async with self._database.write() as tx:
             taken = await tx.scalar(
                 select(UpstreamOrderRow.lane_id)

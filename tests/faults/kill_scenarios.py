@@ -81,8 +81,8 @@ EXCHANGES: Final = (
     "commit exchanges.ask after",
     "upstream POST /order/exchange/{id} before",
     "upstream POST /order/exchange/{id} after",
-    "commit exchanges.step before",
-    "commit exchanges.step after",
+    "commit exchange_moves.begin before",
+    "commit exchange_moves.begin after",
     "upstream GET /order/fetch/captcha/{id} before",
     "upstream GET /order/fetch/captcha/{id} after",
 )
@@ -269,7 +269,7 @@ def _has_the_newest(world: World, end: Facts) -> list[str]:
 
 def _pieces_as_made(world: World, end: Facts) -> list[str]:
     """Alice must have the one piece that was made for her, or her money where none was."""
-    if not world.stat.orders:
+    if not world.pieces:
         return _once("released", 0)(world, end)
     return _has_the_newest(world, end)
 
@@ -409,7 +409,7 @@ SCENARIOS: Final = (
             leaves(),
         ),
         _was_given_by_hand(-STAT_PRICE, EXCHANGED),
-        essential=("commit exchanges.hand_over before", "commit exchanges.hand_over after"),
+        essential=("commit exchange_moves.replace before", "commit exchange_moves.replace after"),
         stat_path="",
     ),
     Scenario(
@@ -601,7 +601,7 @@ A_HANDFUL: Final = (
     "commit outbox.sent before",
     "commit exchanges.ask after",
     "upstream POST /order/exchange/{id} after",
-    "commit exchanges.step before #3",
+    "commit exchange_moves.replace before",
 )
 
 

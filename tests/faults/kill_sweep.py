@@ -535,7 +535,7 @@ def problems_of(world: World, scenario: Scenario) -> list[str]:
         found += _untold(world, order, end)
     found += _disagreements(world, end, scenario)
     found += _sent_again(world, end)
-    for made in world.stat.orders:
+    for made in world.pieces:
         found += _paid_again(made, end)
         found += _exchanged_otherwise(world, made, end)
     newest = max(end["orders"], key=lambda one: int(one["id"]))
@@ -630,7 +630,8 @@ def _disagreements(world: World, end: Facts, scenario: Scenario) -> list[str]:
             found.append(f"{made.reference} is not what was ordered")
     if strays != scenario.strays:
         found.append(f"{strays} upstream orders were written off, not {scenario.strays}")
-    found += [f"the upstream never made {one}" for one in rows]
+    never = rows.keys() - {one.reference for one in world.stat.orders}
+    found += [f"the upstream never made {one}" for one in sorted(never)]
     served = Counter(
         one["upstream_order_id"] for one in end["orders"] if one["upstream_order_id"] is not None
     )

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 import httpx
@@ -16,7 +17,7 @@ import httpx
 from bot.demo.telegram import Change, Message, NoAnswer, Person, Telegram
 from bot.domain.clock import Clock
 from bot.upstreams.sandbox import GateProxySandbox
-from bot.upstreams.sandbox_stat import StatProxiesSandbox
+from bot.upstreams.sandbox_stat import STAT_KEY, StatOrder, StatProxiesSandbox
 
 START: Final = datetime(2026, 11, 22, 10, tzinfo=UTC)
 MOST_TRIES: Final = 12
@@ -133,6 +134,10 @@ class World:
 
         sandbox = GateProxySandbox(tokens={token: "500.00"}, clock=seconds, sleep=sleep)
         stat = StatProxiesSandbox(clock=seconds, sleep=sleep)
+        # Older than the shop: what was first ordered on an account, a person would have to decide.
+        stat.orders.append(
+            StatOrder("sub_1Older", STAT_KEY, "x1", 1, None, seconds(), Decimal("1.40"))
+        )
         world = cls(clock, sandbox, stat, Telegram(clock=seconds, people=people))
         world.telegram.on_change.append(world._note)
         return world
@@ -222,6 +227,11 @@ class World:
     # The upstreams' own records
 
     @property
+    def pieces(self) -> list[StatOrder]:
+        """What StatProxies made for the shop, which gives each order a tag."""
+        return [one for one in self.stat.orders if one.tag is not None]
+
+    @property
     def goods(self) -> list[Good]:
         """Everything that was made, and is paid."""
         sandbox, stat = self.sandbox, self.stat
@@ -238,7 +248,7 @@ class World:
                     "statproxies", one.reference, "statproxies", one.product,
                     stat._password(one), is_ready=True,
                 )
-                for one in stat.orders
+                for one in self.pieces
             ),
         ]  # fmt: skip
 

@@ -61,6 +61,12 @@ async def told(bench: Bench, kind: str) -> int:
     return sum(kind in notice for notice in await owed(bench, OWNER))
 
 
+async def bind_newest(bench: Bench, order: OrderId) -> None:
+    """An owner says that what was listed last is this order's."""
+    _, (newest, *_) = await bench.shop.cases.strays(order)
+    await bench.shop.cases.bind(order, newest.id, OWNER)
+
+
 async def under_review(bench: Bench, customer: Customer, *, is_made: bool) -> OrderId:
     """Its answer got lost, and nothing proved anything for as long as the shop waits."""
     bench.sandbox.faults.append(Fault(error=LOST, is_done=is_made))
@@ -73,14 +79,19 @@ async def under_review(bench: Bench, customer: Customer, *, is_made: bool) -> Or
     return line.order.id
 
 
+async def restore(bench: Bench) -> None:
+    """From now on these are the books of a backup, in a process that has just begun."""
+    await bench.shop.restores.open(BACKUP, None)
+    for lane in bench.shop.lanes:
+        lane.is_listed = False
+    bench.restart_workers()
+
+
 async def restored_with_two_made(bench: Bench) -> None:
     """The books that are lost made two orders; a list shows the second after the first look."""
     foreign_order(bench.sandbox)
     bench.clock.turn(60)
     bench.sandbox.list_lag = 30
     foreign_order(bench.sandbox)
-    await bench.shop.restores.open(BACKUP, None)
-    for lane in bench.shop.lanes:
-        lane.is_listed = False
-    bench.restart_workers()
+    await restore(bench)
     await bench.work()

@@ -17,11 +17,12 @@ from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import SandboxOrder
 from tests.bench import OWNER, Bench
 from tests.services.findings import (
-    BACKUP,
     LOST,
+    bind_newest,
     booked_as_loss,
     foreign_order,
     owed,
+    restore,
     restored_with_two_made,
     state,
     under_review,
@@ -184,10 +185,7 @@ async def test_what_the_list_hid_just_after_a_restore_serves_no_order(bench: Ben
     line = await bench.buy(customer)
     # In the books that are lost, somebody else has it.
     foreign_order(bench.sandbox)
-    await bench.shop.restores.open(BACKUP, None)
-    for lane in bench.shop.lanes:
-        lane.is_listed = False
-    bench.restart_workers()
+    await restore(bench)
     nothing = '{"success":true,"orders":[]}'
     bench.sandbox.faults.append(Fault(method="GET", path="/orders", body=nothing))
     await bench.work()
@@ -217,10 +215,7 @@ async def test_what_nobody_had_before_a_restore_serves_no_order(
     await under_review(bench, ben, is_made=True)
     await bench.pass_time(301, step=10)
     # In the books that are lost, an owner has bound it to his order.
-    await bench.shop.restores.open(BACKUP, None)
-    for lane in bench.shop.lanes:
-        lane.is_listed = False
-    bench.restart_workers()
+    await restore(bench)
     nothing = '{"success":true,"orders":[]}'
     bench.sandbox.faults += [Fault(method="GET", path="/orders", body=nothing)] * is_blank
 
@@ -347,10 +342,7 @@ async def test_what_was_first_listed_after_a_restore_explains_what_an_owner_deli
     line = await bench.buy(customer)
     # Made in the books that are lost; the restored ones know of the wish alone.
     foreign_order(bench.sandbox)
-    await bench.shop.restores.open(BACKUP, None)
-    for lane in bench.shop.lanes:
-        lane.is_listed = False
-    bench.restart_workers()
+    await restore(bench)
     await bench.pass_time(6 * 60, step=30)
     await bench.shop.cases.hand_over(line.order.id, "gate.example.com:8080:anna:secret", OWNER)
 
@@ -563,12 +555,10 @@ async def test_no_customer_pays_twice_for_what_an_owner_binds_under_another_id(
     await bench.work()
     bench.sandbox.faults.append(Fault(status=409, code="order_processing"))
     line = await bench.buy(customer)
-    await bench.shop.restores.open(BACKUP, None)
-    bench.restart_workers()
+    await restore(bench)
     await bench.pass_time(400, step=20)
 
-    _, (listed, *_) = await bench.shop.cases.strays(line.order.id)
-    await bench.shop.cases.bind(line.order.id, listed.id, OWNER)
+    await bind_newest(bench, line.order.id)
     await bench.pass_time(100)
 
     found = await bench.shop.orders.find(line.order.id)

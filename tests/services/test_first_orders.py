@@ -12,10 +12,10 @@ from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import OWNER, Bench, HandClock, opened
 from tests.services.findings import (
-    BACKUP,
     LOST,
     bought_on_the_site,
     foreign_order,
+    restore,
     state,
     unreadable,
 )
@@ -205,10 +205,7 @@ async def test_a_restored_first_order_that_an_empty_list_hides_is_not_given_back
     # In the books that are lost, hers was made.
     foreign_order(bench.sandbox)
     bench.sandbox.faults[:] = [empty()]
-    await bench.shop.restores.open(BACKUP, None)
-    for lane in bench.shop.lanes:
-        lane.is_listed = False
-    bench.restart_workers()
+    await restore(bench)
     await bench.pass_time(60, step=5)
 
     await bench.shop.cases.keep_waiting(line.order.id, OWNER)

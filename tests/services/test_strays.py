@@ -19,11 +19,12 @@ from bot.upstreams.sandbox_stat import StatProxiesSandbox
 from tests.bench import OWNER, Bench, HandClock, opened, stat_account
 from tests.faults.races import delivered_piece
 from tests.services.findings import (
-    BACKUP,
     LOST,
+    bind_newest,
     booked_as_loss,
     bought_on_the_site,
     foreign_order,
+    restore,
     restored_with_two_made,
     state,
     told,
@@ -116,8 +117,7 @@ async def test_what_an_owner_binds_says_nothing_of_the_tags_of_a_list(
     stat.faults.clear()
     await bought_on_the_site(stat)
     await both.pass_time(301, step=60)
-    _, (found, *_) = await both.shop.cases.strays(order)
-    await both.shop.cases.bind(order, found.id, OWNER)
+    await bind_newest(both, order)
     # Long after it is said for the last time that somebody else buys with this account.
     await both.pass_time(3 * 86_400, step=3600)
     await both.refresh()
@@ -146,8 +146,7 @@ async def test_what_an_owner_binds_in_the_place_of_what_was_told_says_nothing_of
     await bought_on_the_site(stat)
     await both.pass_time(301, step=60)
 
-    _, (found, *_) = await both.shop.cases.strays(order)
-    await both.shop.cases.bind(order, found.id, OWNER)
+    await bind_newest(both, order)
     await both.pass_time(700, step=60)
 
     [lane] = both.shop.lanes.of("statproxies")
@@ -211,8 +210,7 @@ async def test_what_an_owner_binds_is_cancelled_as_the_product_it_is(
     await both.pass_time(32 * 60, step=10)
     assert await state(both, order) is OrderState.REVIEW
     stat.faults.clear()
-    _, (found, *_) = await both.shop.cases.strays(order)
-    await both.shop.cases.bind(order, found.id, OWNER)
+    await bind_newest(both, order)
     await both.shop.cancellations.step()
 
     assert made.product == "captcha"
@@ -230,15 +228,11 @@ async def test_what_the_books_lost_is_cancelled_as_what_the_order_says_that_an_o
     order = (await both.buy(ann, "statproxies", "x1")).order.id
     # In the books that are lost, hers was made.
     await stat_account(httpx.MockTransport(stat.handle)).upstream.place("", "x1", 1, "a")
-    await both.shop.restores.open(BACKUP, None)
-    for lane in both.shop.lanes:
-        lane.is_listed = False
-    both.restart_workers()
+    await restore(both)
     await both.pass_time(20)
     await both.shop.cancellations.step()
 
-    _, (found, *_) = await both.shop.cases.strays(order)
-    await both.shop.cases.bind(order, found.id, OWNER)
+    await bind_newest(both, order)
     await both.pass_time(30, step=10)
     await both.shop.cancellations.step()
 
@@ -256,8 +250,7 @@ async def test_what_nobody_had_before_a_restore_is_paid_for_once(
     for lane in both.shop.lanes:
         await both.shop.lanes.listings.read(lane)
         lane.is_listed = False
-    await both.shop.restores.open(BACKUP, None)
-    both.restart_workers()
+    await restore(both)
     await both.pass_time(20)
 
     await both.shop.cancellations.step()

@@ -526,9 +526,16 @@ MUTANTS: Final = (
     Mutant(
         "what waits for a person cancelled as what the list does not call it",
         _STRAYS,
-        "stray.reference, waiting.plan, now",
+        "stray.reference, named or waiting.plan, now",
         'stray.reference, stray.plan or "", now',
         _STRAY + "test_what_waits_for_a_person_is_paid_for_once_however_long_they_take",
+    ),
+    Mutant(
+        "what somebody else bought cancelled as what the order that waits has bought",
+        _STRAYS,
+        "named = stray.plan if self._lane.tells_plans_apart else None",
+        "named = None",
+        _STRAY + "test_what_is_not_sold_here_is_cancelled_as_what_it_is_while_an_order_waits",
     ),
     Mutant(
         "what an order takes over cancelled as what the list does not call it",

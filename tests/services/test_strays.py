@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -285,6 +286,30 @@ async def test_what_waits_for_a_person_is_paid_for_once_however_long_they_take(
     [_, subscription] = await both.shop.cancellations.shown()
     found = await both.shop.orders.find(order)
     assert (subscription.order, subscription.ends_at) == (order, found.works_until)
+
+
+async def test_what_is_not_sold_here_is_cancelled_as_what_it_is_while_an_order_waits(
+    both: Bench, stat: StatProxiesSandbox
+) -> None:
+    stat.list_has_tag = False
+    stat.costs["gaming"] = Decimal(5)
+    ann = await both.customer(1, balance="20")
+    await delivered_piece(both, ann)
+    await both.pass_time(301, step=60)
+    await both.refresh()
+    stat.faults.append(Fault(error=LOST))
+    order = (await both.buy(ann, "statproxies", "x1")).order.id
+    await both.work()
+    stat.faults.append(unreadable("*/list"))
+    await both.pass_time(32 * 60, step=10)
+    assert await state(both, order) is OrderState.REVIEW
+    stat.faults.clear()
+
+    await stat_account(httpx.MockTransport(stat.handle)).upstream.place("", "gaming", 1, "a")
+    await both.pass_time(301, step=60)
+    await both.shop.cancellations.step()
+
+    assert stat.orders[-1].cancelled_at is not None
 
 
 async def test_what_has_our_tag_is_lost_but_nobody_elses(

@@ -753,10 +753,18 @@ MUTANTS: Final = (
     Mutant(
         "what was found for the next order delivered by hand as well",
         "bot/services/fingerprints.py",
-        "may_be_it, and_(is_theirs, ~IS_TOLD))",
+        "may_be_it, _is_found_since(order, customer))",
         "may_be_it)",
         _FINDING
         + "test_what_was_found_for_the_next_order_is_not_delivered_by_hand_as_well",
+    ),
+    Mutant(
+        "what was told for the next order not delivered by hand as well",
+        "bot/services/fingerprints.py",
+        "            ~IS_TOLD,\n",
+        "",
+        _FINDING
+        + "test_what_an_answer_told_for_the_next_order_may_be_delivered_by_hand_as_well",
     ),
     Mutant(
         "what a person bound in the place of what was told taken for told",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, delete, exists, insert, literal, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
@@ -57,18 +57,8 @@ class Fingerprints:
                 ),
             )
             may_be_it = and_(literal(is_found), or_(~is_listed, unlisted))
-            # What a person has in hand for an order under review may be what was listed since,
-            # and was found for another one of theirs.
-            reviewed = aliased(OrderRow)
-            is_theirs = exists().where(
-                reviewed.id == order,
-                reviewed.state == OrderState.REVIEW,
-                reviewed.upstream_order_id.is_(None),
-                UpstreamOrderRow.order_id == OrderRow.id,
-                UpstreamOrderRow.id > reviewed.baseline_id,
-            )
             query = query.where(
-                or_(OrderRow.customer_id != customer, may_be_it, and_(is_theirs, ~IS_TOLD))
+                or_(OrderRow.customer_id != customer, may_be_it, _is_found_since(order, customer))
             )
         found = await tx.scalar(query)
         return None if found is None else OrderId(found)
@@ -101,3 +91,27 @@ class Fingerprints:
             if first not in known:
                 holder = min(known.values(), default=order)
                 await tx.execute(insert(FingerprintRow).values(fingerprint=first, order_id=holder))
+
+
+def _is_found_since(order: OrderId, customer: CustomerId) -> ColumnElement[bool]:
+    """Whether another order of theirs may have got what one under review has made.
+
+    A person may have just that in hand for it. Where the same proxies come again, a fingerprint
+    names the first that got them, and not the one that they were found for.
+    """
+    reviewed = aliased(OrderRow)
+    others = (
+        select(OrderRow.id)
+        .join(UpstreamOrderRow, UpstreamOrderRow.order_id == OrderRow.id)
+        .join(reviewed, reviewed.id == order)
+        .where(
+            reviewed.state == OrderState.REVIEW,
+            reviewed.upstream_order_id.is_(None),
+            OrderRow.customer_id == customer,
+            OrderRow.provider == reviewed.provider,
+            OrderRow.state.in_((OrderState.DELIVERED, OrderState.REFUNDED)),
+            UpstreamOrderRow.id > reviewed.baseline_id,
+            ~IS_TOLD,
+        )
+    )
+    return others.correlate(None).exists()

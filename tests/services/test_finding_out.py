@@ -642,9 +642,11 @@ async def test_what_an_owner_delivered_by_hand_is_not_found_for_the_next_order(
     assert (found.state, found.reason) == (OrderState.REVIEW, "delivered_before")
 
 
+@pytest.mark.parametrize("repeats", [False, True], ids=["new proxies", "the same again"])
 async def test_what_was_found_for_the_next_order_is_not_delivered_by_hand_as_well(
-    bench: Bench,
+    bench: Bench, repeats: bool
 ) -> None:
+    bench.sandbox.repeats = repeats
     customer = await bench.customer(1, balance="40")
     await bench.buy(customer)
     await bench.pass_time(400, step=10)
@@ -665,6 +667,28 @@ async def test_what_was_found_for_the_next_order_is_not_delivered_by_hand_as_wel
 
     assert len(bench.sandbox.orders) == 2
     assert await state(bench, reviewed) is OrderState.REVIEW
+
+
+async def test_what_an_answer_told_for_the_next_order_may_be_delivered_by_hand_as_well(
+    bench: Bench,
+) -> None:
+    bench.sandbox.repeats = True
+    customer = await bench.customer(1, balance="40")
+    await bench.buy(customer)
+    await bench.pass_time(400, step=10)
+    await bench.refresh()
+    reviewed = await under_review(bench, customer, is_made=False)
+    await bench.refresh()
+    told = (await bench.buy(customer)).order.id
+    await bench.pass_time(400, step=10)
+    _, has = await bench.shop.orders.delivery(customer.id, told)
+    assert isinstance(has, Credentials)
+    (one,) = has.proxies
+
+    pasted = f"{one.host}:{one.port}:{one.username}:{one.password}"
+    await bench.shop.cases.hand_over(reviewed, pasted, OWNER)
+
+    assert await state(bench, reviewed) is OrderState.DELIVERED
 
 
 async def test_the_same_customer_is_found_the_same_proxies_with_new_traffic(bench: Bench) -> None:

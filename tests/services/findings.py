@@ -61,6 +61,14 @@ async def told(bench: Bench, kind: str) -> int:
     return sum(kind in notice for notice in await owed(bench, OWNER))
 
 
+async def sold_before(bench: Bench, customer: Customer) -> None:
+    """An order that the list has shown: what is in doubt from now on is not the first one."""
+    await bench.buy(customer)
+    await bench.work()
+    await bench.pass_time(301, step=60)
+    await bench.refresh()
+
+
 async def bind_newest(bench: Bench, order: OrderId) -> None:
     """An owner says that what was listed last is this order's."""
     _, (newest, *_) = await bench.shop.cases.strays(order)

@@ -24,6 +24,7 @@ from tests.services.findings import (
     owed,
     restore,
     restored_with_two_made,
+    sold_before,
     state,
     under_review,
 )
@@ -178,10 +179,7 @@ async def test_a_list_that_hides_the_newest_order_never_counts_as_nothing_found(
 
 async def test_what_the_list_hid_just_after_a_restore_serves_no_order(bench: Bench) -> None:
     customer = await bench.customer(1, balance="20")
-    await bench.buy(customer)
-    await bench.work()
-    await bench.pass_time(400, step=20)
-    await bench.refresh()
+    await sold_before(bench, customer)
     line = await bench.buy(customer)
     # In the books that are lost, somebody else has it.
     foreign_order(bench.sandbox)
@@ -758,7 +756,7 @@ async def test_a_list_that_names_no_plans_does_not_say_which_of_two_orders_was_m
 
 async def test_what_was_set_apart_by_a_restore_makes_the_next_one_unsure(bench: Bench) -> None:
     customer = await bench.customer(1, balance="9")
-    await bench.work()
+    await sold_before(bench, customer)
     line = await bench.buy(customer)
     # The first of them was hers, the second is of somebody who is lost with the books.
     await restored_with_two_made(bench)
@@ -772,8 +770,9 @@ async def test_what_was_set_apart_by_a_restore_makes_the_next_one_unsure(bench: 
 
 
 async def test_more_candidates_than_orders_ask_a_person(bench: Bench) -> None:
-    customer = await bench.customer(1, balance="5")
-    await bench.work()
+    customer = await bench.customer(1, balance="9")
+    await sold_before(bench, customer)
+    has = await bench.balance(customer)
     bench.sandbox.faults.append(Fault(error=LOST, is_done=True))
     line = await bench.buy(customer)
     await bench.work()
@@ -785,7 +784,7 @@ async def test_more_candidates_than_orders_ask_a_person(bench: Bench) -> None:
     with pytest.raises(TooLate):
         await bench.shop.cases.bind(line.order.id, 999, OWNER)
     await bench.shop.cases.give_back(line.order.id, OWNER)
-    assert await bench.balance(customer) == usd("5")
+    assert await bench.balance(customer) == has
 
 
 async def test_credentials_that_come_later_are_delivered_when_they_are_there(bench: Bench) -> None:

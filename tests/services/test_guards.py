@@ -29,7 +29,7 @@ from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import TOKEN, GateProxySandbox
 from tests.bench import OWNER, Bench, HandClock, opened
 from tests.conftest import ON_SQLITE
-from tests.services.findings import foreign_order
+from tests.services.findings import foreign_order, sold_before
 
 LOST = httpx.ReadTimeout("lost")
 
@@ -150,8 +150,8 @@ async def test_a_request_that_leaves_too_late_is_not_sent(
 
 
 async def test_an_error_in_their_own_form_is_waited_for_a_minute(bench: Bench) -> None:
-    customer = await bench.customer(1, balance="5")
-    await bench.work()
+    customer = await bench.customer(1, balance="9")
+    await sold_before(bench, customer)
     bench.sandbox.list_lag = 30
     bench.sandbox.faults.append(Fault(status=502, code="provider_error", is_done=True))
 
@@ -159,7 +159,7 @@ async def test_an_error_in_their_own_form_is_waited_for_a_minute(bench: Bench) -
     await bench.pass_time(90)
 
     assert (await bench.shop.orders.find(line.order.id)).state is OrderState.DELIVERED
-    assert len(bench.sandbox.orders) == 1
+    assert len(bench.sandbox.orders) == 2
 
 
 async def test_a_hold_that_was_given_back_is_never_captured_whatever_its_state_says(

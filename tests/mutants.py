@@ -526,15 +526,15 @@ MUTANTS: Final = (
     Mutant(
         "what waits for a person cancelled as what the list does not call it",
         _STRAYS,
-        "stray.reference, named or waiting.plan, now",
-        'stray.reference, stray.plan or "", now',
+        "self._lane.plan_of(stray.plan, waiting.plan)",
+        '(stray.plan or "")',
         _STRAY + "test_what_waits_for_a_person_is_paid_for_once_however_long_they_take",
     ),
     Mutant(
         "what somebody else bought cancelled as what the order that waits has bought",
         _STRAYS,
-        "named = stray.plan if self._lane.tells_plans_apart else None",
-        "named = None",
+        "self._lane.plan_of(stray.plan, waiting.plan)",
+        "waiting.plan",
         _STRAY + "test_what_is_not_sold_here_is_cancelled_as_what_it_is_while_an_order_waits",
     ),
     Mutant(
@@ -709,7 +709,7 @@ MUTANTS: Final = (
     Mutant(
         "what an owner bound cancelled as another product",
         _MOVES,
-        "                plan = listed.plan or plan\n",
+        "                plan = opened.plan_of(listed.plan, plan)\n",
         "                pass\n",
         _STRAY + "test_what_an_owner_binds_is_cancelled_as_the_product_it_is",
     ),

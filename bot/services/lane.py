@@ -48,6 +48,13 @@ class Lane:
         """Whether the list carries provider and plan, so that one doubt blocks only its like."""
         return self.list_names_plans is True
 
+    def plan_of(self, listed: str | None, bought: str) -> str:
+        """What an upstream order is called where it is cancelled.
+
+        As the list calls it where that names plans as we do, or else as what was bought.
+        """
+        return (listed if self.tells_plans_apart else None) or bought
+
     @property
     def tells_orders_apart(self) -> bool:
         """Whether the list carries our own tag, so that one doubt blocks nothing."""

@@ -269,8 +269,8 @@ class Moves:
         if row.days is not None:
             # A person may bind what was made of another plan: it is cancelled as what it is.
             plan, opened = row.plan, self._lanes.get(lane)
-            if listed is not None and opened is not None and opened.tells_plans_apart:
-                plan = listed.plan or plan
+            if listed is not None and opened is not None:
+                plan = opened.plan_of(listed.plan, plan)
             await begin(tx, lane, reference, plan, self._clock.now(), OrderId(row.id))
 
     async def let_go(self, tx: AsyncConnection, row: Row[Any]) -> None:

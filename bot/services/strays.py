@@ -164,16 +164,11 @@ class Strays:
                 )
 
     async def _end(self, stray: Row[Any], waiting: Row[Any]) -> None:
-        """Pay for no further period of it: a person may take longer to say whose it is.
-
-        A list that names plans as we do says what it is, or else what the order that waits has
-        bought: in words that are understood there.
-        """
+        """Pay for no further period of it: a person may take longer to say whose it is."""
         if self._is_paid_again:
-            now = self._clock.now()
-            named = stray.plan if self._lane.tells_plans_apart else None
+            plan, now = self._lane.plan_of(stray.plan, waiting.plan), self._clock.now()
             async with self._database.write() as tx:
-                await begin(tx, self._lane.id, stray.reference, named or waiting.plan, now)
+                await begin(tx, self._lane.id, stray.reference, plan, now)
 
     async def _named_by_tag(self, tx: AsyncConnection, stray: Row[Any]) -> Row[Any] | None:
         """The order of ours whose tag it has, given back or not: it says what was bought."""

@@ -14,6 +14,7 @@ from bot.upstreams.pretence import Fault
 from bot.upstreams.sandbox import GateProxySandbox
 from bot.upstreams.sandbox_stat import StatOrder, StatProxiesSandbox
 from tests.bench import OWNER, Bench, stat_account
+from tests.faults.races import delivered_piece
 
 LOST = httpx.ReadTimeout("lost")
 BACKUP = About("2026-11-22T09:00:00+00:00", "0018", 0, "", "", "")
@@ -69,6 +70,13 @@ async def sold_before(bench: Bench, customer: Customer) -> None:
     await bench.refresh()
 
 
+async def sold_piece_before(both: Bench, customer: Customer) -> None:
+    """The same at StatProxies."""
+    await delivered_piece(both, customer)
+    await both.pass_time(301, step=60)
+    await both.refresh()
+
+
 async def bind_newest(bench: Bench, order: OrderId) -> None:
     """An owner says that what was listed last is this order's."""
     _, (newest, *_) = await bench.shop.cases.strays(order)
@@ -85,6 +93,20 @@ async def under_review(bench: Bench, customer: Customer, *, is_made: bool) -> Or
     assert await state(bench, line.order.id) is OrderState.REVIEW
     bench.sandbox.faults.clear()
     return line.order.id
+
+
+async def piece_under_review(
+    both: Bench, stat: StatProxiesSandbox, customer: Customer, product: str, *, is_made: bool
+) -> OrderId:
+    """The same at StatProxies."""
+    stat.faults.append(Fault(error=LOST, is_done=is_made))
+    order = (await both.buy(customer, "statproxies", product)).order.id
+    await both.work()
+    stat.faults.append(unreadable("*/list"))
+    await both.pass_time(32 * 60, step=10)
+    assert await state(both, order) is OrderState.REVIEW
+    stat.faults.clear()
+    return order
 
 
 async def restore(bench: Bench) -> None:

@@ -25,8 +25,10 @@ from tests.services.findings import (
     booked_as_loss,
     bought_on_the_site,
     foreign_order,
+    piece_under_review,
     restore,
     restored_with_two_made,
+    sold_piece_before,
     state,
     told,
     under_review,
@@ -106,16 +108,8 @@ async def test_what_an_owner_binds_says_nothing_of_the_tags_of_a_list(
     both: Bench, stat: StatProxiesSandbox
 ) -> None:
     ann, ben = [await both.customer(number, balance="20") for number in (1, 2)]
-    await delivered_piece(both, ann)
-    await both.pass_time(301, step=60)
-    await both.refresh()
-    stat.faults.append(Fault(error=LOST))
-    order = (await both.buy(ann, "statproxies", "captcha")).order.id
-    await both.work()
-    stat.faults.append(unreadable("*/list"))
-    await both.pass_time(32 * 60, step=10)
-    assert await state(both, order) is OrderState.REVIEW
-    stat.faults.clear()
+    await sold_piece_before(both, ann)
+    order = await piece_under_review(both, stat, ann, "captcha", is_made=False)
     await bought_on_the_site(stat)
     await both.pass_time(301, step=60)
     await bind_newest(both, order)
@@ -136,9 +130,7 @@ async def test_what_an_owner_binds_in_the_place_of_what_was_told_says_nothing_of
     both: Bench, stat: StatProxiesSandbox
 ) -> None:
     ann = await both.customer(1, balance="20")
-    await delivered_piece(both, ann)
-    await both.pass_time(301, step=60)
-    await both.refresh()
+    await sold_piece_before(both, ann)
     stat.faults.append(Fault(method="GET", path="*/fetch/*", status=500, times=10_000))
     order = (await both.buy(ann, "statproxies", "captcha")).order.id
     await both.pass_time(40 * 60, step=20)
@@ -198,9 +190,7 @@ async def test_what_an_owner_binds_is_cancelled_as_the_product_it_is(
     both: Bench, stat: StatProxiesSandbox
 ) -> None:
     ann = await both.customer(1, balance="20")
-    await delivered_piece(both, ann)
-    await both.pass_time(301, step=60)
-    await both.refresh()
+    await sold_piece_before(both, ann)
     stat.faults.append(Fault(error=LOST))
     order = (await both.buy(ann, "statproxies", "x1")).order.id
     await both.work()
@@ -223,9 +213,7 @@ async def test_what_the_books_lost_is_cancelled_as_what_the_order_says_that_an_o
 ) -> None:
     stat.list_has_product = False
     ann = await both.customer(1, balance="20")
-    await delivered_piece(both, ann)
-    await both.pass_time(301, step=60)
-    await both.refresh()
+    await sold_piece_before(both, ann)
     order = (await both.buy(ann, "statproxies", "x1")).order.id
     # In the books that are lost, hers was made.
     await stat_account(httpx.MockTransport(stat.handle)).upstream.place("", "x1", 1, "a")
@@ -265,15 +253,8 @@ async def test_what_waits_for_a_person_is_paid_for_once_however_long_they_take(
 ) -> None:
     stat.list_has_product = is_named
     ann = await both.customer(1, balance="20")
-    await delivered_piece(both, ann)
-    await both.pass_time(301, step=60)
-    await both.refresh()
-    stat.faults.append(Fault(error=LOST, is_done=True))
-    order = (await both.buy(ann, "statproxies", "x1")).order.id
-    await both.work()
-    stat.faults.append(unreadable("*/list"))
-    await both.pass_time(32 * 60, step=10)
-    stat.faults.clear()
+    await sold_piece_before(both, ann)
+    order = await piece_under_review(both, stat, ann, "x1", is_made=True)
     await both.pass_time(301, step=60)
     await both.shop.cancellations.step()
     assert await state(both, order) is OrderState.REVIEW
@@ -294,16 +275,8 @@ async def test_what_is_not_sold_here_is_cancelled_as_what_it_is_while_an_order_w
     stat.list_has_tag = False
     stat.costs["gaming"] = Decimal(5)
     ann = await both.customer(1, balance="20")
-    await delivered_piece(both, ann)
-    await both.pass_time(301, step=60)
-    await both.refresh()
-    stat.faults.append(Fault(error=LOST))
-    order = (await both.buy(ann, "statproxies", "x1")).order.id
-    await both.work()
-    stat.faults.append(unreadable("*/list"))
-    await both.pass_time(32 * 60, step=10)
-    assert await state(both, order) is OrderState.REVIEW
-    stat.faults.clear()
+    await sold_piece_before(both, ann)
+    await piece_under_review(both, stat, ann, "x1", is_made=False)
 
     await stat_account(httpx.MockTransport(stat.handle)).upstream.place("", "gaming", 1, "a")
     await both.pass_time(301, step=60)
@@ -316,9 +289,7 @@ async def test_what_has_our_tag_is_lost_but_nobody_elses(
     both: Bench, stat: StatProxiesSandbox
 ) -> None:
     ann = await both.customer(1, balance="40")
-    await delivered_piece(both, ann)
-    await both.pass_time(301, step=60)
-    await both.refresh()
+    await sold_piece_before(both, ann)
     refused = '{"response":"Invalid product_type"}'
     stat.faults.append(Fault(status=400, body=refused, is_done=True))
 
@@ -344,9 +315,7 @@ async def test_what_is_made_late_is_a_loss_of_what_its_order_cost_and_paid_for_o
 
     monkeypatch.setattr(stat, "_list", short)
     ann = await both.customer(1, balance="40")
-    await delivered_piece(both, ann)
-    await both.pass_time(301, step=60)
-    await both.refresh()
+    await sold_piece_before(both, ann)
     stat.list_lag = 20 * 60
     stat.faults.append(Fault(error=LOST, is_done=True))
     claim = Claim.of(both.offer("statproxies", "captcha"), "f" * 16, again=True, quantity=3)
